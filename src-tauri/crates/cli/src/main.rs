@@ -1,0 +1,2 @@
+//! `commonplace` on the command line.
+fn main() {}

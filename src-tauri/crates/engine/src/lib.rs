@@ -1,0 +1,1 @@
+//! The one API: saving, indexing, searching and importing at the same time.

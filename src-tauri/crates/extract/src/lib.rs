@@ -1,0 +1,1 @@
+//! Bytes of a foreign document to title, Markdown, attachments and warnings. Pure: no I/O.

@@ -1,0 +1,1 @@
+//! The keyword index: tantivy behind the domain's words.

@@ -1,0 +1,1 @@
+//! The document store: everything a person owns, in one SQLite file.

@@ -1,0 +1,1 @@
+//! The vector index: usearch segments behind verified files.
