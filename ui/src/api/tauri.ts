@@ -1,0 +1,124 @@
+/** The shell, reached over Tauri's bridge. */
+import { invoke, type InvokeArgs, type InvokeOptions } from "@tauri-apps/api/core";
+import { listen } from "@tauri-apps/api/event";
+import { getCurrentWebview } from "@tauri-apps/api/webview";
+import type { Api, ApiError, Unlisten } from "./types";
+
+/** Whatever the shell rejects with becomes an ApiError, so that callers need to know one shape only. */
+async function call<T>(command: string, args?: InvokeArgs, options?: InvokeOptions): Promise<T> {
+  try {
+    return await invoke<T>(command, args, options);
+  } catch (error) {
+    throw asApiError(error);
+  }
+}
+
+function asApiError(error: unknown): ApiError {
+  if (typeof error === "object" && error !== null && "code" in error && "message" in error) return error as ApiError;
+  return { code: "internal", message: String(error) };
+}
+
+/** Tauri hands out its unlisten function later; a caller that is gone by then must still be let go. */
+function until(promise: Promise<Unlisten>): Unlisten {
+  let gone = false;
+  let stop: Unlisten | null = null;
+  promise.then(
+    (unlisten) => {
+      if (gone) unlisten();
+      else stop = unlisten;
+    },
+    (error: unknown) => void call("report_error", { message: `listen: ${String(error)}` }),
+  );
+  return () => {
+    gone = true;
+    stop?.();
+  };
+}
+
+function on<T>(event: string, f: (payload: T) => void): Unlisten {
+  return until(listen<T>(event, (e) => f(e.payload)));
+}
+
+export function tauriApi(): Api {
+  return {
+    createNote: (draft) => call("create_note", { draft }),
+    saveNote: (id, baseRevision, draft) => call("save_note", { id, baseRevision, draft }),
+    getNote: (id) => call("get_note", { id }),
+    listNotes: (request) => call("list_notes", { request }),
+    trashNotes: (ids) => call("trash_notes", { ids }),
+    restoreNotes: (ids) => call("restore_notes", { ids }),
+    deleteNotes: (ids) => call("delete_notes", { ids }),
+    emptyTrash: () => call("empty_trash"),
+    setPinned: (id, pinned) => call("set_pinned", { id, pinned }),
+    moveNotes: (ids, notebook) => call("move_notes", { ids, notebook }),
+    listRevisions: (id) => call("list_revisions", { id }),
+    getRevision: (id, revision) => call("get_revision", { id, revision }),
+    restoreRevision: (id, revision) => call("restore_revision", { id, revision }),
+    getBacklinks: (id) => call("get_backlinks", { id }),
+    getRelated: (id, limit) => call("get_related", { id, limit }),
+    getSidebar: () => call("get_sidebar"),
+    createNotebook: (path) => call("create_notebook", { path }),
+    renameNotebook: (from, to) => call("rename_notebook", { from, to }),
+    deleteNotebook: (path) => call("delete_notebook", { path }),
+    completeNames: (prefix) => call("complete_names", { prefix }),
+    completeTags: (prefix) => call("complete_tags", { prefix }),
+    resolveName: (name) => call("resolve_name", { name }),
+    listTasks: (includeDone) => call("list_tasks", { includeDone }),
+    toggleTask: (note, line, done) => call("toggle_task", { note, line, done }),
+    openDailyNote: () => call("open_daily_note"),
+    search: (request) => call("search", { request }),
+    cancelSearch: (tab) => call("cancel_search", { tab }),
+    startImport: (paths, notebook) => call("start_import", { paths, notebook }),
+    listImports: () => call("list_imports"),
+    getImportItems: (id, state, offset, limit) => call("get_import_items", { id, state, offset, limit }),
+    cancelImport: (id) => call("cancel_import", { id }),
+    retryImport: (id) => call("retry_import", { id }),
+    undoImport: (id) => call("undo_import", { id }),
+    pickImportPaths: (folders) => call("pick_import_paths", { folders }),
+    exportNotes: () => call("export_notes"),
+    getStatus: () => call("get_status"),
+    getSettings: () => call("get_settings"),
+    saveSettings: (settings) => call("save_settings", { settings }),
+    setHotkey: (hotkey) => call("set_hotkey", { hotkey }),
+    openAttachment: (digest, name) => call("open_attachment", { digest, name }),
+    openLink: (url) => call("open_link", { url }),
+    getSession: () => call("get_session"),
+    saveSession: (json) => call("save_session", { json }),
+    rebuildIndexes: () => call("rebuild_indexes"),
+    deleteWelcome: () => call("delete_welcome"),
+    firstRun: () => call("first_run"),
+    createWelcome: () => call("create_welcome"),
+    hideQuick: () => call("hide_quick"),
+    openInMain: (id, query) => call("open_in_main", { id, query }),
+    copyText: (text) => call("copy_text", { text }),
+    reportError: (message) => call("report_error", { message }),
+    addAttachment: (note, name, bytes) =>
+      call("add_attachment", bytes, { headers: { "x-note": String(note), "x-name": encodeURIComponent(name) } }),
+    onNotesChanged: (f) => on("notes-changed", f),
+    onIndexStatus: (f) => on("index-status", f),
+    onImportProgress: (f) => on("import-progress", f),
+    onOpenNote: (f) => on("open-note", f),
+    onQuickShown: (f) => on<null>("quick-shown", () => f()),
+    onFileDrop: (f) => {
+      // Only the entering event carries the paths; while hovering they are repeated from it.
+      let paths: string[] = [];
+      return until(
+        getCurrentWebview().onDragDropEvent(({ payload }) => {
+          if (payload.type === "leave") {
+            f({ kind: "leave", paths: [], x: 0, y: 0 });
+            return;
+          }
+          if (payload.type !== "over") paths = payload.paths;
+          const at = { x: payload.position.x / devicePixelRatio, y: payload.position.y / devicePixelRatio };
+          f({ kind: payload.type === "drop" ? "drop" : "over", paths, ...at });
+        }),
+      );
+    },
+  };
+}
+
+/** Where the webview loads an attachment from; Windows has no custom schemes. */
+export function tauriAttachmentUrl(digest: string, name: string): string {
+  const origin = navigator.userAgent.includes("Windows") ? "http://attachment.localhost" : "attachment://localhost";
+  return `${origin}/${digest}/${encodeURIComponent(name)}`;
+}

@@ -1,0 +1,138 @@
+/** The words that page and shell share: the shell's wire types, and the interface that both the shell and the fake implement. */
+import type { ErrorCode } from "./generated/ErrorCode";
+import type { ApiError } from "./generated/ApiError";
+import type { NoteDraft } from "./generated/NoteDraft";
+import type { Note } from "./generated/Note";
+import type { Attachment } from "./generated/Attachment";
+import type { NoteHead } from "./generated/NoteHead";
+import type { Saved } from "./generated/Saved";
+import type { ListRequest } from "./generated/ListRequest";
+import type { NoteList } from "./generated/NoteList";
+import type { Mode } from "./generated/Mode";
+import type { SearchRequest } from "./generated/SearchRequest";
+import type { Snippet } from "./generated/Snippet";
+import type { Hit } from "./generated/Hit";
+import type { Chip } from "./generated/Chip";
+import type { Hits } from "./generated/Hits";
+import type { IndexStatus } from "./generated/IndexStatus";
+import type { ImportStatus } from "./generated/ImportStatus";
+import type { ImportItem } from "./generated/ImportItem";
+import type { ImportItems } from "./generated/ImportItems";
+import type { Task } from "./generated/Task";
+import type { Backlink } from "./generated/Backlink";
+import type { RevisionHead } from "./generated/RevisionHead";
+import type { Revision } from "./generated/Revision";
+import type { Notebook } from "./generated/Notebook";
+import type { Tag } from "./generated/Tag";
+import type { Sidebar } from "./generated/Sidebar";
+import type { SavedSearch } from "./generated/SavedSearch";
+import type { NameCompletion } from "./generated/NameCompletion";
+import type { Settings } from "./generated/Settings";
+import type { NotesChanged } from "./generated/NotesChanged";
+
+export type {
+  ErrorCode,
+  ApiError,
+  NoteDraft,
+  Note,
+  Attachment,
+  NoteHead,
+  Saved,
+  ListRequest,
+  NoteList,
+  Mode,
+  SearchRequest,
+  Snippet,
+  Hit,
+  Chip,
+  Hits,
+  IndexStatus,
+  ImportStatus,
+  ImportItem,
+  ImportItems,
+  Task,
+  Backlink,
+  RevisionHead,
+  Revision,
+  Notebook,
+  Tag,
+  Sidebar,
+  SavedSearch,
+  NameCompletion,
+  Settings,
+  NotesChanged,
+};
+
+export type NoteId = number;
+/** Milliseconds since the epoch, UTC. */
+export type Timestamp = number;
+export type Unlisten = () => void;
+
+export interface Api {
+  createNote(draft: NoteDraft): Promise<Saved>;
+  saveNote(id: NoteId, baseRevision: number, draft: NoteDraft): Promise<Saved>;
+  getNote(id: NoteId): Promise<Note>;
+  listNotes(request: ListRequest): Promise<NoteList>;
+  trashNotes(ids: NoteId[]): Promise<void>;
+  restoreNotes(ids: NoteId[]): Promise<void>;
+  deleteNotes(ids: NoteId[]): Promise<void>;
+  /** How many notes were deleted for good. */
+  emptyTrash(): Promise<number>;
+  setPinned(id: NoteId, pinned: boolean): Promise<Saved>;
+  moveNotes(ids: NoteId[], notebook: string): Promise<void>;
+  listRevisions(id: NoteId): Promise<RevisionHead[]>;
+  getRevision(id: NoteId, revision: number): Promise<Revision>;
+  restoreRevision(id: NoteId, revision: number): Promise<Saved>;
+  getBacklinks(id: NoteId): Promise<Backlink[]>;
+  getRelated(id: NoteId, limit: number): Promise<Hit[]>;
+  getSidebar(): Promise<Sidebar>;
+  createNotebook(path: string): Promise<void>;
+  renameNotebook(from: string, to: string): Promise<void>;
+  /** Its notes go to the parent. */
+  deleteNotebook(path: string): Promise<void>;
+  completeNames(prefix: string): Promise<NameCompletion[]>;
+  completeTags(prefix: string): Promise<string[]>;
+  resolveName(name: string): Promise<NoteId | null>;
+  listTasks(includeDone: boolean): Promise<Task[]>;
+  toggleTask(note: NoteId, line: number, done: boolean): Promise<Saved>;
+  openDailyNote(): Promise<NoteId>;
+  /** A search that a newer one of its tab overtook answers with its own old generation; drop it. */
+  search(request: SearchRequest): Promise<Hits>;
+  cancelSearch(tab: string): Promise<void>;
+  startImport(paths: string[], notebook: string): Promise<number>;
+  listImports(): Promise<ImportStatus[]>;
+  getImportItems(id: number, state: string | null, offset: number, limit: number): Promise<ImportItems>;
+  cancelImport(id: number): Promise<void>;
+  retryImport(id: number): Promise<number>;
+  undoImport(id: number): Promise<void>;
+  pickImportPaths(folders: boolean): Promise<string[]>;
+  /** Asks for a folder; null when cancelled, else where the notes went. */
+  exportNotes(): Promise<string | null>;
+  getStatus(): Promise<IndexStatus>;
+  getSettings(): Promise<Settings>;
+  saveSettings(settings: Settings): Promise<Settings>;
+  setHotkey(hotkey: string): Promise<Settings>;
+  /** The bytes travel as a raw body. */
+  addAttachment(note: NoteId, name: string, bytes: Uint8Array): Promise<Attachment>;
+  openAttachment(digest: string, name: string): Promise<void>;
+  /** http, https and mailto only. */
+  openLink(url: string): Promise<void>;
+  /** The open tabs and the layout, as JSON of the page’s own making; empty at first. */
+  getSession(): Promise<string>;
+  saveSession(json: string): Promise<void>;
+  rebuildIndexes(): Promise<void>;
+  deleteWelcome(): Promise<void>;
+  firstRun(): Promise<boolean>;
+  createWelcome(): Promise<void>;
+  hideQuick(): Promise<void>;
+  openInMain(id: NoteId, query: string): Promise<void>;
+  copyText(text: string): Promise<void>;
+  /** Writes to the app’s log. */
+  reportError(message: string): Promise<void>;
+  onNotesChanged(f: (e: NotesChanged) => void): Unlisten;
+  onIndexStatus(f: (s: IndexStatus) => void): Unlisten;
+  onImportProgress(f: (s: ImportStatus) => void): Unlisten;
+  onOpenNote(f: (e: { id: NoteId; query: string }) => void): Unlisten;
+  onQuickShown(f: () => void): Unlisten;
+  onFileDrop(f: (e: { kind: "over" | "drop" | "leave"; paths: string[]; x: number; y: number }) => void): Unlisten;
+}
