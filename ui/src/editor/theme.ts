@@ -1,0 +1,157 @@
+// The look of the editor, in the app's tokens, so that light and dark need nothing here.
+import { HighlightStyle } from "@codemirror/language";
+import { EditorView } from "@codemirror/view";
+import { tags } from "@lezer/highlight";
+
+const depths = Object.fromEntries(
+  Array.from({ length: 8 }, (_, index) => [
+    `.cm-depth-${String(index + 1)}`,
+    { paddingInlineStart: `calc(var(--note-inline) + ${String((index + 1) * 1.6)}em)` },
+  ]),
+);
+
+export const editorTheme = EditorView.theme({
+  "&": { height: "100%", color: "var(--text)", backgroundColor: "transparent", fontSize: "var(--text-body)" },
+  "&.cm-focused": { outline: "none" },
+  ".cm-scroller": { fontFamily: "var(--font-text)", lineHeight: "1.65", overflowAnchor: "none" },
+  ".cm-content": {
+    "--note-inline": "max(1.75rem, calc((100% - var(--measure)) / 2))",
+    padding: "0.25rem 0 40vh",
+    caretColor: "var(--accent)",
+    // Ligatures and kerning cost little and read better in long text.
+    fontFeatureSettings: "normal",
+  },
+  ".cm-line": { padding: "0 var(--note-inline)" },
+  ".cm-cursor, .cm-dropCursor": { borderLeftColor: "var(--accent)", borderLeftWidth: "2px" },
+  "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground": {
+    background: "color-mix(in srgb, var(--accent) 24%, transparent) !important",
+  },
+  ".cm-placeholder": { color: "var(--text-3)" },
+  ".cm-selectionMatch": { backgroundColor: "color-mix(in srgb, var(--mark) 55%, transparent)" },
+
+  ".cm-heading": { fontWeight: "650", lineHeight: "1.3", letterSpacing: "-0.012em" },
+  ".cm-h1": { fontSize: "1.7em", paddingTop: "0.55em", paddingBottom: "0.2em" },
+  ".cm-h2": { fontSize: "1.36em", paddingTop: "0.6em", paddingBottom: "0.15em" },
+  ".cm-h3": { fontSize: "1.16em", paddingTop: "0.55em" },
+  ".cm-h4, .cm-h5, .cm-h6": { fontSize: "1em", paddingTop: "0.4em" },
+  ".cm-h5, .cm-h6": { color: "var(--text-3)" },
+  ".cm-strong": { fontWeight: "680" },
+  ".cm-em": { fontStyle: "italic" },
+  ".cm-strike": { textDecoration: "line-through", color: "var(--text-3)" },
+  ".cm-highlight": { backgroundColor: "var(--mark)", borderRadius: "2px" },
+  ".cm-sub": { verticalAlign: "sub", fontSize: "0.8em" },
+  ".cm-sup": { verticalAlign: "super", fontSize: "0.8em" },
+  ".cm-inline-code": {
+    fontFamily: "var(--font-mono)",
+    fontSize: "0.88em",
+    backgroundColor: "var(--code)",
+    borderRadius: "4px",
+    padding: "0.1em 0.3em",
+  },
+  ".cm-markup, .cm-dim": { color: "var(--text-3)" },
+  ".cm-link": { color: "var(--link)", textDecoration: "underline", textDecorationThickness: "1px", textUnderlineOffset: "3px", textDecorationColor: "color-mix(in srgb, currentColor 35%, transparent)" },
+  "[data-link]": { cursor: "pointer" },
+  ".cm-link[data-link]:hover": { textDecorationColor: "currentColor" },
+  ".cm-tag": { color: "var(--link)", backgroundColor: "var(--accent-soft)", borderRadius: "999px", padding: "0.08em 0.5em", fontSize: "0.9em" },
+
+  ".cm-list-first": { textIndent: "-1.6em" },
+  ...depths,
+  ".cm-list-mark": { display: "inline-block", minWidth: "1.6em", textIndent: "0", color: "var(--text-3)", fontVariantNumeric: "tabular-nums" },
+  ".cm-bullet": { paddingInlineStart: "0.45em", boxSizing: "border-box", color: "var(--text-3)" },
+  ".cm-task-box": {
+    appearance: "none",
+    width: "1.05em",
+    height: "1.05em",
+    margin: "0 0.55em 0 0",
+    verticalAlign: "-0.16em",
+    border: "1.5px solid var(--field-line)",
+    borderRadius: "4px",
+    cursor: "pointer",
+    backgroundColor: "transparent",
+    textIndent: "0",
+  },
+  ".cm-task-box:hover": { borderColor: "var(--accent)" },
+  ".cm-task-box:checked": {
+    borderColor: "var(--accent)",
+    backgroundColor: "var(--accent)",
+    backgroundImage:
+      "url(\"data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16' fill='none' stroke='white' stroke-width='2.4' stroke-linecap='round' stroke-linejoin='round'%3E%3Cpath d='M3.5 8.5l3 3 6-7'/%3E%3C/svg%3E\")",
+    backgroundSize: "100%",
+  },
+  ".cm-task-box:focus-visible": { outline: "2px solid var(--accent)", outlineOffset: "2px" },
+  ".cm-task-done": { color: "var(--text-3)", textDecoration: "line-through", textDecorationColor: "color-mix(in srgb, currentColor 35%, transparent)" },
+
+  ".cm-quote": { position: "relative", color: "var(--text-3)" },
+  ".cm-line.cm-quote": { paddingInlineStart: "calc(var(--note-inline) + 1.1em)" },
+  ".cm-quote::before": { content: '""', position: "absolute", insetBlock: "0", insetInlineStart: "var(--note-inline)", width: "3px", backgroundColor: "var(--line-strong)" },
+  ".cm-callout": { "--callout": "var(--accent)", color: "var(--text)" },
+  ".cm-callout::after": {
+    content: '""', position: "absolute", insetBlock: "0", insetInline: "var(--note-inline)", zIndex: "-3",
+    backgroundColor: "var(--callout)", opacity: "0.09",
+  },
+  ".cm-callout::before": { backgroundColor: "var(--callout)" },
+  ".cm-callout-tip": { "--callout": "var(--ok)" },
+  ".cm-callout-warning": { "--callout": "var(--warn)" },
+  ".cm-callout-danger": { "--callout": "var(--danger)" },
+  ".cm-callout-plain": { "--callout": "var(--text-3)" },
+  ".cm-callout-title": { fontWeight: "650" },
+  ".cm-line.cm-callout": { paddingInlineEnd: "calc(var(--note-inline) + 0.8em)" },
+
+  ".cm-code-line": { fontFamily: "var(--font-mono)", fontSize: "0.88em", position: "relative", lineHeight: "1.6" },
+  ".cm-line.cm-code-line": { paddingInline: "calc(var(--note-inline) + 0.9em)" },
+  ".cm-code-line::after": { content: '""', position: "absolute", insetBlock: "0", insetInline: "var(--note-inline)", zIndex: "-3", backgroundColor: "var(--code)" },
+  ".cm-code-first::after": { borderRadius: "8px 8px 0 0" },
+  ".cm-code-last::after": { borderRadius: "0 0 8px 8px" },
+  ".cm-code-info": { color: "var(--text-3)" },
+
+  ".cm-table-line": { fontFamily: "var(--font-mono)", fontSize: "0.86em", fontVariantLigatures: "none" },
+  ".cm-table-head": { fontWeight: "650" },
+  ".cm-table-bar": { color: "var(--line-strong)" },
+  ".cm-table-rule": { color: "var(--line-strong)" },
+  ".cm-table-line .cm-inline-code": { padding: "0", fontSize: "1em" },
+  ".cm-table-line .cm-tag": { padding: "0", fontSize: "1em" },
+
+  ".cm-rule": { display: "inline-block", width: "100%", height: "1px", verticalAlign: "middle", backgroundColor: "var(--line-strong)" },
+  ".cm-embed-image": { display: "block", maxWidth: "100%", height: "auto", borderRadius: "6px", margin: "0.4em 0", textIndent: "0" },
+  ".cm-embed-chip": {
+    display: "inline-block", border: "1px solid var(--line)", borderRadius: "6px", padding: "0.05em 0.6em", fontSize: "0.88em",
+    color: "var(--text-3)", backgroundColor: "var(--surface)", cursor: "pointer", maxWidth: "100%", overflowWrap: "anywhere",
+  },
+  ".cm-embed-missing": { borderStyle: "dashed" },
+
+  ".cm-panels": { backgroundColor: "var(--surface)", color: "var(--text)", zIndex: "5" },
+  ".cm-panels-top": { borderBottom: "1px solid var(--line)" },
+  ".cm-panel.cm-search": { display: "flex", flexWrap: "wrap", alignItems: "center", gap: "0.35rem", padding: "0.45rem 2.2rem 0.45rem 0.75rem", fontSize: "0.85rem", fontFamily: "var(--font-ui)" },
+  ".cm-panel.cm-search br": { flexBasis: "100%", height: "0", content: '""' },
+  ".cm-panel.cm-search label": { display: "inline-flex", alignItems: "center", gap: "0.3rem", fontSize: "0.8rem", margin: "0", color: "var(--text-3)" },
+  ".cm-panel.cm-search [name=close]": { fontSize: "1.2rem", right: "0.6rem", top: "0.45rem", color: "var(--text-3)", padding: "0 0.4rem", cursor: "pointer" },
+  ".cm-textfield": {
+    font: "inherit", color: "var(--text)", backgroundColor: "var(--surface)", border: "1px solid var(--line-strong)", borderRadius: "6px",
+    padding: "0.25rem 0.55rem", margin: "0", minWidth: "13rem",
+  },
+  ".cm-textfield:focus": { outline: "2px solid var(--accent)", outlineOffset: "-1px" },
+  ".cm-button": {
+    font: "inherit", color: "var(--text)", backgroundImage: "none", backgroundColor: "var(--surface)", border: "1px solid var(--line)",
+    borderRadius: "6px", padding: "0.22rem 0.6rem", margin: "0", cursor: "pointer", textTransform: "capitalize",
+  },
+  ".cm-button:hover": { backgroundColor: "var(--hover)" },
+  ".cm-searchMatch": { backgroundColor: "color-mix(in srgb, var(--mark) 55%, transparent)", borderRadius: "2px" },
+  ".cm-searchMatch-selected": { backgroundColor: "var(--mark)", outline: "1px solid var(--field-line)" },
+
+  ".cm-tooltip": { backgroundColor: "var(--surface)", color: "var(--text)", border: "1px solid var(--line)", borderRadius: "8px", boxShadow: "var(--shadow-md)", overflow: "hidden" },
+  ".cm-tooltip.cm-tooltip-autocomplete > ul": { fontFamily: "var(--font-ui)", fontSize: "0.9rem", maxHeight: "16em", padding: "0.25rem" },
+  ".cm-tooltip.cm-tooltip-autocomplete > ul > li": { padding: "0.25rem 0.6rem", borderRadius: "5px", display: "flex", gap: "0.75rem", justifyContent: "space-between" },
+  ".cm-tooltip.cm-tooltip-autocomplete > ul > li[aria-selected]": { backgroundColor: "var(--selected)", color: "var(--text)" },
+  ".cm-completionDetail": { color: "var(--text-3)", fontStyle: "normal", fontSize: "0.85em" },
+});
+
+/** Colours of fenced code; Markdown itself is coloured by the live preview. */
+export const codeColours = HighlightStyle.define([
+  { tag: [tags.keyword, tags.modifier, tags.operatorKeyword], color: "var(--meaning)" },
+  { tag: [tags.string, tags.special(tags.string), tags.regexp], color: "var(--ok)" },
+  { tag: [tags.number, tags.bool, tags.null, tags.atom], color: "var(--warn)" },
+  { tag: [tags.comment, tags.meta], color: "var(--text-3)", fontStyle: "italic" },
+  { tag: [tags.function(tags.variableName), tags.function(tags.propertyName)], color: "var(--link)" },
+  { tag: [tags.typeName, tags.className, tags.namespace], color: "var(--warn)" },
+  { tag: [tags.propertyName, tags.attributeName, tags.tagName], color: "var(--link)" },
+]);
