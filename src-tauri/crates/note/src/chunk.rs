@@ -1,5 +1,11 @@
 use std::ops::Range;
 
+use pulldown_cmark::{Event, Tag, TagEnd};
+use unicode_segmentation::UnicodeSegmentation;
+
+use crate::fold::fold;
+use crate::markdown::{PlainText, one_line, parser};
+
 /// A span of one note that is embedded as one text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chunk {
@@ -11,14 +17,457 @@ pub struct Chunk {
     pub text: String,
 }
 
-/// Cuts a note's body by its structure (headings, paragraphs, list items, code) into chunks of at
-/// most `budget` tokens as `measure` counts them. A note with any text has at least one chunk.
+/// Title and heading path may take this part of the budget.
+const PREFIX_SHARE: usize = 3;
+
+/// A chunk with less than this part of the budget is joined to its neighbour if both fit.
+const TINY_SHARE: usize = 8;
+
+/// Cuts a note's body by its structure (headings, paragraphs, list items, code, table rows) into
+/// chunks of at most `budget` tokens as `measure` counts them, in order. Every byte that is not
+/// white space is in exactly one of them. A note with any text, be it only a title, has at least
+/// one chunk. A chunk is over the budget only if a single character is.
+///
+/// `measure` is called once or twice for each block, not for each word.
 pub fn chunk(
     title: &str,
     body: &str,
     budget: usize,
     measure: &dyn Fn(&str) -> usize,
 ) -> Vec<Chunk> {
-    let _ = (budget, measure);
-    vec![Chunk { range: 0..body.len(), heading_path: Vec::new(), text: format!("{title}\n{body}") }]
+    let mut note = Outline::read(body);
+    if note.text.trim().is_empty() && title.trim().is_empty() {
+        return Vec::new();
+    }
+    if note.blocks.is_empty() {
+        note.blocks.push(Block { range: 0..0, text: 0..0, section: 0, heading: false, cost: 0 });
+    }
+    let mut cutter = Cutter::new(title, body, note, budget.max(1), measure);
+    let blocks = cutter.cut_long_blocks();
+    let groups = cutter.pack(&blocks);
+    let groups = cutter.join_tiny(&blocks, groups);
+    let mut chunks = Vec::with_capacity(groups.len());
+    let mut waiting: Vec<Vec<Block>> =
+        groups.into_iter().rev().map(|group| blocks[group].to_vec()).collect();
+    while let Some(group) = waiting.pop() {
+        let (made, fits) = cutter.assemble(&group);
+        if fits {
+            chunks.push(made);
+        } else if let Some((left, right)) = cutter.halve(group) {
+            waiting.push(right);
+            waiting.push(left);
+        } else {
+            chunks.push(made);
+        }
+    }
+    chunks
+}
+
+/// A block of the body, or a piece of one that was too long.
+#[derive(Clone, Debug)]
+struct Block {
+    /// Of the body; begins where its line begins, ends where the next block begins.
+    range: Range<usize>,
+    /// Of [`Outline::text`].
+    text: Range<usize>,
+    /// Index into [`Outline::sections`].
+    section: usize,
+    heading: bool,
+    cost: usize,
+}
+
+/// The body as blocks with their plain text.
+struct Outline {
+    blocks: Vec<Block>,
+    /// Heading paths; the first is that of the text before any heading.
+    sections: Vec<Vec<String>>,
+    text: String,
+    /// Where in the body the text comes from: (text offset, body range), ascending.
+    sources: Vec<(usize, Range<usize>)>,
+}
+
+impl Outline {
+    fn read(body: &str) -> Outline {
+        let mut blocks: Vec<Block> = Vec::new();
+        let mut sections = vec![Vec::new()];
+        let mut sources = Vec::new();
+        let mut plain = PlainText::default();
+        let mut lines = LineStarts { body, line: 0, seen: 0 };
+        let mut open_headings: Vec<(u8, String)> = Vec::new();
+        let mut heading_text: Option<PlainText> = None;
+
+        for (event, range) in parser(body).into_offset_iter() {
+            let begins = match &event {
+                Event::Start(tag) => matches!(
+                    tag,
+                    Tag::Paragraph
+                        | Tag::Heading { .. }
+                        | Tag::CodeBlock(_)
+                        | Tag::HtmlBlock
+                        | Tag::Item
+                        | Tag::Table(_)
+                        | Tag::TableRow
+                        | Tag::FootnoteDefinition(_)
+                ),
+                Event::Rule => true,
+                _ => false,
+            };
+            if begins {
+                let start = if blocks.is_empty() { 0 } else { lines.start_of(range.start) };
+                let is_heading = matches!(event, Event::Start(Tag::Heading { .. }));
+                if blocks.last().is_none_or(|last| start > last.range.start) {
+                    if let Some(last) = blocks.last_mut() {
+                        plain.end_line();
+                        last.range.end = start;
+                        last.text.end = plain.text.len();
+                    }
+                    blocks.push(Block {
+                        range: start..body.len(),
+                        text: plain.text.len()..plain.text.len(),
+                        section: sections.len() - 1,
+                        heading: is_heading,
+                        cost: 0,
+                    });
+                }
+            }
+            if let Some(heading) = &mut heading_text {
+                heading.take(&event);
+            }
+            match &event {
+                Event::Start(Tag::Heading { .. }) => heading_text = Some(PlainText::default()),
+                Event::End(TagEnd::Heading(level)) => {
+                    let level = *level as u8;
+                    let text = heading_text.take().map(|text| one_line(&text.finish()));
+                    open_headings.retain(|(open, _)| *open < level);
+                    open_headings.extend(text.filter(|t| !t.is_empty()).map(|text| (level, text)));
+                    sections.push(open_headings.iter().map(|(_, text)| text.clone()).collect());
+                    if let Some(block) = blocks.last_mut() {
+                        block.section = sections.len() - 1;
+                    }
+                }
+                _ => {}
+            }
+            let before = plain.text.len();
+            plain.take(&event);
+            if plain.text.len() > before
+                && matches!(event, Event::Text(_) | Event::Code(_) | Event::Html(_))
+            {
+                sources.push((before, range));
+            }
+        }
+        let text = plain.finish();
+        for block in &mut blocks {
+            block.text.end = block.text.end.min(text.len());
+            block.text.start = block.text.start.min(block.text.end);
+        }
+        if let Some(last) = blocks.last_mut() {
+            last.text.end = text.len();
+        } else if !body.trim().is_empty() {
+            // Nothing but link definitions and the like.
+            let range = 0..body.len();
+            blocks.push(Block { range, text: 0..0, section: 0, heading: false, cost: 0 });
+        }
+        Outline { blocks, sections, text, sources }
+    }
+
+    /// Where in the body the text at `offset` begins, as near as can be told, inside `within`.
+    fn source_of(&self, body: &str, offset: usize, within: &Range<usize>) -> usize {
+        let index = self.sources.partition_point(|(at, _)| *at <= offset);
+        let Some((text_start, range)) = index.checked_sub(1).map(|i| &self.sources[i]) else {
+            return within.start;
+        };
+        let into = offset - text_start;
+        let text_end = self.sources.get(index).map_or(self.text.len(), |(at, _)| *at);
+        let length = (text_end - text_start).max(1);
+        let verbatim = self.text.get(*text_start..offset).is_some_and(|read| {
+            body.get(range.start..range.start + into).is_some_and(|written| written == read)
+        });
+        let at = if verbatim {
+            range.start + into
+        } else {
+            let share = into as u128 * range.len() as u128 / length as u128;
+            range.start + (share as usize).min(range.len())
+        };
+        body.floor_char_boundary(at).clamp(within.start, within.end)
+    }
+}
+
+/// Finds line starts while going forward only.
+struct LineStarts<'a> {
+    body: &'a str,
+    line: usize,
+    seen: usize,
+}
+
+impl LineStarts<'_> {
+    fn start_of(&mut self, offset: usize) -> usize {
+        if offset > self.seen {
+            if let Some(newline) =
+                self.body.as_bytes()[self.seen..offset].iter().rposition(|&b| b == b'\n')
+            {
+                self.line = self.seen + newline + 1;
+            }
+            self.seen = offset;
+        }
+        self.line
+    }
+}
+
+struct Cutter<'a> {
+    title: &'a str,
+    body: &'a str,
+    note: Outline,
+    budget: usize,
+    measure: &'a dyn Fn(&str) -> usize,
+    /// What an empty text costs: the model's own marks.
+    base: usize,
+    /// What title and heading path cost, for each section.
+    prefix_costs: Vec<Option<usize>>,
+}
+
+impl<'a> Cutter<'a> {
+    fn new(
+        title: &'a str,
+        body: &'a str,
+        note: Outline,
+        budget: usize,
+        measure: &'a dyn Fn(&str) -> usize,
+    ) -> Self {
+        let prefix_costs = vec![None; note.sections.len()];
+        Cutter { title: title.trim(), body, note, budget, measure, base: measure(""), prefix_costs }
+    }
+
+    fn cost(&self, text: &str) -> usize {
+        match text.trim() {
+            "" => 0,
+            text => (self.measure)(text).saturating_sub(self.base),
+        }
+    }
+
+    /// Title and heading path as the model sees them, shortened if they take too much of the budget.
+    fn prefix(&self, path: &[String]) -> String {
+        let title_again = path.first().is_some_and(|first| fold(first) == fold(self.title));
+        let path = if title_again { &path[1..] } else { path };
+        let full = match (self.title, path) {
+            ("", path) => path.join(" › "),
+            (title, []) => title.to_owned(),
+            (title, path) => format!("{title}\n{}", path.join(" › ")),
+        };
+        let room = self.budget / PREFIX_SHARE;
+        self.fitting(&full, room)
+    }
+
+    /// The longest beginning that costs at most `room`, by halving, cut at a word.
+    fn fitting(&self, text: &str, room: usize) -> String {
+        let mut text = text;
+        loop {
+            let cost = self.cost(text);
+            if cost <= room {
+                return text.to_owned();
+            }
+            let share = text.len() as u128 * room as u128 / cost as u128;
+            let end = text.floor_char_boundary((share as usize).min(text.len() - 1));
+            let end = match text[..end].rfind(char::is_whitespace) {
+                Some(space) if space * 2 > end => space,
+                _ => end,
+            };
+            text = text[..end].trim_end();
+        }
+    }
+
+    /// What is left of the budget for the text of a section.
+    fn room(&mut self, section: usize) -> usize {
+        let prefix = match self.prefix_costs[section] {
+            Some(cost) => cost,
+            None => {
+                let cost = self.cost(&self.prefix(&self.note.sections[section]));
+                self.prefix_costs[section] = Some(cost);
+                cost
+            }
+        };
+        self.budget.saturating_sub(self.base + prefix).max(1)
+    }
+
+    fn cut_long_blocks(&mut self) -> Vec<Block> {
+        let blocks = std::mem::take(&mut self.note.blocks);
+        let mut fitting = Vec::with_capacity(blocks.len());
+        for mut block in blocks {
+            let room = self.room(block.section);
+            block.cost = self.cost(&self.note.text[block.text.clone()]);
+            if block.cost <= room {
+                fitting.push(block);
+                continue;
+            }
+            let pieces = block.cost.div_ceil(room);
+            let target = (block.text.len() / pieces).max(1);
+            let mut rest = block;
+            let mut left = pieces;
+            while left > 1 {
+                let Some((mut piece, after)) = self.split(rest.clone(), target) else { break };
+                piece.cost = self.cost(&self.note.text[piece.text.clone()]);
+                fitting.push(piece);
+                rest = after;
+                left = rest.text.len().div_ceil(target);
+            }
+            rest.cost = self.cost(&self.note.text[rest.text.clone()]);
+            fitting.push(rest);
+        }
+        fitting
+    }
+
+    /// Cuts after about `target` bytes of text: where a sentence ends, else a word, else a character.
+    fn split(&self, block: Block, target: usize) -> Option<(Block, Block)> {
+        let text = &self.note.text[block.text.clone()];
+        let first = text.chars().next()?.len_utf8();
+        let reach = text.floor_char_boundary(target.saturating_add(target / 8)).max(first);
+        if reach >= text.len() {
+            return None;
+        }
+        let window = &text[..reach];
+        let enough = target / 2;
+        let at = window
+            .split_sentence_bound_indices()
+            .map(|(at, _)| at)
+            .filter(|at| *at > enough)
+            .last()
+            .or_else(|| {
+                let space = window.rfind(char::is_whitespace)?;
+                let next = space + window[space..].chars().next()?.len_utf8();
+                (next > enough).then_some(next)
+            })
+            .unwrap_or(reach);
+        let text_at = block.text.start + at;
+        let least = block.range.start + self.body[block.range.start..].chars().next()?.len_utf8();
+        let body_at = self.note.source_of(self.body, text_at, &block.range).max(least);
+        if body_at >= block.range.end {
+            return None;
+        }
+        let left = Block {
+            range: block.range.start..body_at,
+            text: block.text.start..text_at,
+            cost: 0,
+            ..block
+        };
+        let right = Block {
+            range: body_at..block.range.end,
+            text: text_at..block.text.end,
+            heading: false,
+            cost: 0,
+            ..block
+        };
+        Some((left, right))
+    }
+
+    /// Groups neighbouring blocks of one section until the budget is reached.
+    fn pack(&mut self, blocks: &[Block]) -> Vec<Range<usize>> {
+        let mut groups: Vec<Range<usize>> = Vec::new();
+        let mut start = 0;
+        while start < blocks.len() {
+            let section = blocks[start].section;
+            let room = self.room(section);
+            let end = start + blocks[start..].iter().take_while(|b| b.section == section).count();
+            let first_group = groups.len();
+            let (mut from, mut filled) = (start, 0);
+            for (at, block) in blocks.iter().enumerate().take(end).skip(start) {
+                // Its heading is in the prefix already.
+                let cost = if block.heading { 0 } else { block.cost };
+                if filled + cost > room && at > from && filled > 0 {
+                    groups.push(from..at);
+                    (from, filled) = (at, 0);
+                }
+                filled += cost;
+            }
+            groups.push(from..end);
+            if groups.len() - first_group > 1 {
+                balance(blocks, &mut groups);
+            }
+            start = end;
+        }
+        groups
+    }
+
+    /// Joins what is too short to be found for itself to the text beside it.
+    fn join_tiny(&mut self, blocks: &[Block], groups: Vec<Range<usize>>) -> Vec<Range<usize>> {
+        let tiny = self.budget / TINY_SHARE;
+        let cost =
+            |group: &Range<usize>| blocks[group.clone()].iter().map(|b| b.cost).sum::<usize>();
+        let mut joined: Vec<(Range<usize>, usize)> = Vec::with_capacity(groups.len());
+        for group in groups {
+            let own = cost(&group);
+            if let Some((last, total)) = joined.last_mut() {
+                // A section's few words go with what follows; the last ones with what is before.
+                let room = self
+                    .room(blocks[last.start].section)
+                    .min(self.room(blocks[group.start].section));
+                if (*total < tiny || own < tiny) && *total + own <= room {
+                    last.end = group.end;
+                    *total += own;
+                    continue;
+                }
+            }
+            joined.push((group, own));
+        }
+        joined.into_iter().map(|(group, _)| group).collect()
+    }
+
+    /// The chunk of some blocks, and whether it keeps the budget.
+    fn assemble(&self, group: &[Block]) -> (Chunk, bool) {
+        let sections = &self.note.sections;
+        let first = &sections[group[0].section];
+        let shared = group.iter().fold(first.len(), |shared, block| {
+            let path = &sections[block.section];
+            first[..shared].iter().zip(path).take_while(|(a, b)| a == b).count()
+        });
+        let path = &first[..shared];
+        let prefix = self.prefix(path);
+        let mut text = prefix;
+        for block in group {
+            // A heading that is in the path is not said twice.
+            if block.heading && sections[block.section].len() <= shared {
+                continue;
+            }
+            let block_text = self.note.text[block.text.clone()].trim();
+            if !block_text.is_empty() {
+                if !text.is_empty() {
+                    text.push('\n');
+                }
+                text.push_str(block_text);
+            }
+        }
+        let whole = group[0].range.start..group[group.len() - 1].range.end;
+        let span = &self.body[whole.clone()];
+        let start = whole.start + (span.len() - span.trim_start().len());
+        let end = whole.start + span.trim_end().len();
+        let fits = (self.measure)(&text) <= self.budget;
+        (Chunk { range: start..end.max(start), heading_path: path.to_vec(), text }, fits)
+    }
+
+    /// Two halves of what was too much; `None` if it cannot be divided.
+    fn halve(&self, mut group: Vec<Block>) -> Option<(Vec<Block>, Vec<Block>)> {
+        if group.len() > 1 {
+            let right = group.split_off(group.len() / 2);
+            return Some((group, right));
+        }
+        let block = group.pop()?;
+        let target = block.text.len() / 2;
+        let (left, right) = self.split(block, target)?;
+        Some((vec![left], vec![right]))
+    }
+}
+
+/// Moves blocks from the last group but one to the last one, until they are about equal.
+fn balance(blocks: &[Block], groups: &mut [Range<usize>]) {
+    let [.., before, last] = groups else { return };
+    let cost = |group: &Range<usize>| blocks[group.clone()].iter().map(|b| b.cost).sum::<usize>();
+    let (mut left, mut right) = (cost(before), cost(last));
+    while before.len() > 1 {
+        let moved = blocks[before.end - 1].cost;
+        if right + moved > left - moved {
+            break;
+        }
+        before.end -= 1;
+        last.start -= 1;
+        left -= moved;
+        right += moved;
+    }
 }

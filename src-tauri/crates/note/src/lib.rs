@@ -2,19 +2,21 @@
 //! Pure: no I/O, no clock, no randomness; what depends on "now" takes it as an argument.
 
 mod chunk;
+mod fold;
 mod front_matter;
 mod id;
 mod markdown;
 mod note;
+mod parse;
 mod query;
 mod set;
 
 pub use chunk::{Chunk, chunk};
-pub use front_matter::{FrontMatter, split_front_matter};
+pub use fold::{display_title, excerpt, fold};
+pub use front_matter::{FrontMatter, FrontValue, render_front_matter, split_front_matter};
 pub use id::{NoteId, Seq, Timestamp};
-pub use markdown::{Analysis, Heading, Link, Task, analyse, plain_text};
+pub use markdown::{Analysis, Heading, Link, Task, analyse, plain_text, plain_text_range};
 pub use note::{Kind, Note, NoteDraft, NoteHead};
-pub use query::{
-    Chip, Clock, Expr, Field, Filter, HasFlag, IsFlag, Query, Sort, TimeRange, Word, parse,
-};
+pub use parse::parse;
+pub use query::{Chip, Clock, Expr, Field, Filter, HasFlag, IsFlag, Query, Sort, TimeRange, Word};
 pub use set::NoteSet;

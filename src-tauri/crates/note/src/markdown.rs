@@ -1,5 +1,10 @@
 use std::ops::Range;
 
+use pulldown_cmark::{Event, LinkType, Options, Parser, Tag, TagEnd};
+use unicode_normalization::char::is_combining_mark;
+
+use crate::fold::fold;
+
 /// What the text of a note says about itself.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Analysis {
@@ -9,6 +14,8 @@ pub struct Analysis {
     pub tags: Vec<String>,
     pub tasks: Vec<Task>,
     pub has_image: bool,
+    /// A link to somewhere outside the store, such as a web page or a mail address.
+    pub has_web_link: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +42,7 @@ pub struct Link {
 /// One `- [ ]` line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Task {
+    /// Plain text of the line, without the due date.
     pub text: String,
     pub done: bool,
     /// `YYYY-MM-DD` from `📅 …` or `due:…`.
@@ -45,13 +53,472 @@ pub struct Task {
     pub line: usize,
 }
 
+const OPTIONS: Options = Options::ENABLE_TABLES
+    .union(Options::ENABLE_FOOTNOTES)
+    .union(Options::ENABLE_STRIKETHROUGH)
+    .union(Options::ENABLE_TASKLISTS)
+    .union(Options::ENABLE_GFM)
+    .union(Options::ENABLE_WIKILINKS);
+
+pub(crate) fn parser(body: &str) -> Parser<'_> {
+    Parser::new_ext(body, OPTIONS)
+}
+
 /// Finds headings, links, tags and tasks in one pass over a Markdown body.
 pub fn analyse(body: &str) -> Analysis {
-    let _ = body;
-    Analysis::default()
+    let mut found = Analysis::default();
+    let mut seen_tags = std::collections::HashSet::new();
+    let mut lines = LineCounter::new(body);
+    // Text in code and in links holds no tags.
+    let mut opaque = 0usize;
+    let mut run: Option<Range<usize>> = None;
+    let mut heading: Option<(Heading, PlainText)> = None;
+    let mut task: Option<(Task, PlainText)> = None;
+
+    for (event, range) in parser(body).into_offset_iter() {
+        // The parser cuts text at possible markup: neighbouring pieces are read as one.
+        let is_text = matches!(event, Event::Text(_)) && opaque == 0;
+        match &mut run {
+            Some(run) if is_text && run.end == range.start => run.end = range.end,
+            _ => {
+                if let Some(run) = run.take() {
+                    find_tags(body, run, &mut seen_tags, &mut found.tags);
+                }
+                run = is_text.then(|| range.clone());
+            }
+        }
+        if let Some((_, text)) = &mut heading {
+            text.take(&event);
+        }
+        match (&event, &mut task) {
+            (
+                Event::SoftBreak
+                | Event::HardBreak
+                | Event::End(TagEnd::Paragraph | TagEnd::Item)
+                | Event::Start(
+                    Tag::List(_)
+                    | Tag::CodeBlock(_)
+                    | Tag::BlockQuote(_)
+                    | Tag::Table(_)
+                    | Tag::HtmlBlock
+                    | Tag::Heading { .. },
+                ),
+                Some(_),
+            ) => found.tasks.extend(task.take().map(finish_task)),
+            (_, Some((_, text))) => text.take(&event),
+            _ => {}
+        }
+        match event {
+            Event::Start(Tag::Heading { level, .. }) => {
+                let level = level as u8;
+                let new = Heading { level, text: String::new(), range };
+                heading = Some((new, PlainText::default()));
+            }
+            Event::End(TagEnd::Heading(_)) => {
+                if let Some((mut done, text)) = heading.take() {
+                    done.text = one_line(&text.finish());
+                    found.headings.push(done);
+                }
+            }
+            Event::Start(Tag::CodeBlock(_) | Tag::HtmlBlock) => opaque += 1,
+            Event::End(TagEnd::CodeBlock | TagEnd::HtmlBlock) => opaque -= 1,
+            Event::Start(Tag::Link { link_type, dest_url, .. }) => {
+                opaque += 1;
+                note_link(&mut found, link_type, &dest_url, false, range);
+            }
+            Event::Start(Tag::Image { link_type, dest_url, .. }) => {
+                opaque += 1;
+                note_link(&mut found, link_type, &dest_url, true, range);
+            }
+            Event::End(TagEnd::Link | TagEnd::Image) => opaque -= 1,
+            Event::TaskListMarker(done) => {
+                let line = lines.line_of(range.start);
+                let new = Task { text: String::new(), done, due: None, marker: range, line };
+                task = Some((new, PlainText::default()));
+            }
+            _ => {}
+        }
+    }
+    if let Some(run) = run {
+        find_tags(body, run, &mut seen_tags, &mut found.tags);
+    }
+    found.tasks.extend(task.map(finish_task));
+    found
+}
+
+fn note_link(
+    found: &mut Analysis,
+    link_type: LinkType,
+    url: &str,
+    embed: bool,
+    range: Range<usize>,
+) {
+    let wiki = matches!(link_type, LinkType::WikiLink { .. });
+    if !wiki && (has_scheme(url) || matches!(link_type, LinkType::Autolink | LinkType::Email)) {
+        found.has_image |= embed;
+        found.has_web_link |= !embed;
+        return;
+    }
+    let (target, heading) = match url.split_once('#') {
+        Some((target, heading)) => (target, Some(heading)),
+        None => (url, None),
+    };
+    // Inside a table the bar of `[[a\|b]]` has to be escaped.
+    let target = if wiki { target.trim_end_matches('\\') } else { target };
+    let decode =
+        |text: &str| if wiki { text.trim().to_owned() } else { percent_decode(text.trim()) };
+    let target = decode(target);
+    if embed && (!wiki || is_image_name(&target)) {
+        found.has_image = true;
+    }
+    if target.is_empty() {
+        return;
+    }
+    let heading = heading.map(decode).filter(|heading| !heading.is_empty());
+    found.links.push(Link { target, heading, embed, wiki, range });
+}
+
+/// `scheme:` or `//host` as in RFC 3986; one letter is a drive, not a scheme.
+fn has_scheme(url: &str) -> bool {
+    if url.starts_with("//") {
+        return true;
+    }
+    url.split_once(':').is_some_and(|(scheme, _)| {
+        scheme.len() > 1
+            && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+    })
+}
+
+fn is_image_name(name: &str) -> bool {
+    const IMAGES: [&str; 12] =
+        ["png", "jpg", "jpeg", "gif", "webp", "svg", "bmp", "avif", "heic", "tif", "tiff", "ico"];
+    name.rsplit_once('.')
+        .is_some_and(|(_, ext)| IMAGES.iter().any(|image| ext.eq_ignore_ascii_case(image)))
+}
+
+/// What is no valid escape, or gives no valid UTF-8, stays as it was written.
+fn percent_decode(text: &str) -> String {
+    if !text.contains('%') {
+        return text.to_owned();
+    }
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let hex = |i: usize| bytes.get(i).and_then(|&b| (b as char).to_digit(16));
+        match (bytes[at], hex(at + 1), hex(at + 2)) {
+            (b'%', Some(high), Some(low)) => {
+                decoded.push((high * 16 + low) as u8);
+                at += 3;
+            }
+            (byte, ..) => {
+                decoded.push(byte);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8(decoded).unwrap_or_else(|_| text.to_owned())
+}
+
+fn finish_task((mut task, text): (Task, PlainText)) -> Task {
+    let text = one_line(&text.finish());
+    (task.text, task.due) = take_due(&text);
+    task
+}
+
+/// Splits the first valid due date off a task's text.
+fn take_due(text: &str) -> (String, Option<String>) {
+    for (at, sign) in text.match_indices("📅").chain(text.match_indices("due:")) {
+        let word_start =
+            sign != "due:" || text[..at].chars().next_back().is_none_or(char::is_whitespace);
+        let rest = text[at + sign.len()..].trim_start_matches('\u{fe0f}').trim_start();
+        let Some(date) = rest.get(..10) else { continue };
+        let ends = !rest[10..].starts_with(|c: char| c.is_alphanumeric());
+        if word_start && ends && is_date(date) {
+            let (before, after) = (text[..at].trim_end(), rest[10..].trim_start());
+            let gap = if before.is_empty() || after.is_empty() { "" } else { " " };
+            return (format!("{before}{gap}{after}"), Some(date.to_owned()));
+        }
+    }
+    (text.to_owned(), None)
+}
+
+fn is_date(text: &str) -> bool {
+    text.as_bytes().iter().enumerate().all(|(i, b)| match i {
+        4 | 7 => *b == b'-',
+        _ => b.is_ascii_digit(),
+    }) && text.parse::<jiff::civil::Date>().is_ok()
+}
+
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    line
+}
+
+/// May stand in a tag: letters and digits of any script, `_`, `-`, `/`, and emoji.
+pub(crate) fn is_tag_char(c: char) -> bool {
+    c.is_alphanumeric()
+        || matches!(c, '_' | '-' | '/' | '\u{200d}' | '\u{fe0f}')
+        || matches!(c, '\u{2600}'..='\u{27bf}' | '\u{1f300}'..='\u{1faff}')
+        || (!c.is_ascii() && is_combining_mark(c))
+}
+
+/// The tag at the start of `text` (what follows `#`), without slashes at its end.
+pub(crate) fn leading_tag(text: &str) -> Option<&str> {
+    let end = text.find(|c| !is_tag_char(c)).unwrap_or(text.len());
+    let tag = text[..end].trim_end_matches('/');
+    let valid = !tag.starts_with('/')
+        && tag.chars().any(|c| !c.is_numeric() && !matches!(c, '/' | '\u{200d}' | '\u{fe0f}'));
+    valid.then_some(tag)
+}
+
+fn find_tags(
+    body: &str,
+    run: Range<usize>,
+    seen: &mut std::collections::HashSet<String>,
+    tags: &mut Vec<String>,
+) {
+    let mut at = run.start;
+    while let Some(hash) = body[at..run.end].find('#').map(|found| at + found) {
+        at = hash + 1;
+        let opens = body[..hash].chars().next_back().is_none_or(|before| {
+            before.is_whitespace()
+                || matches!(before, '(' | '[' | '{' | '"' | '\'' | '“' | '‘' | '«' | '>')
+        });
+        if !opens {
+            continue;
+        }
+        if let Some(tag) = leading_tag(&body[at..run.end]) {
+            at += tag.len();
+            if seen.insert(fold(tag)) {
+                tags.push(tag.to_owned());
+            }
+        }
+    }
+}
+
+/// Counts lines while going forward only.
+struct LineCounter<'a> {
+    body: &'a str,
+    at: usize,
+    line: usize,
+}
+
+impl<'a> LineCounter<'a> {
+    fn new(body: &'a str) -> Self {
+        LineCounter { body, at: 0, line: 0 }
+    }
+
+    fn line_of(&mut self, offset: usize) -> usize {
+        if offset > self.at {
+            self.line +=
+                self.body.as_bytes()[self.at..offset].iter().filter(|&&b| b == b'\n').count();
+            self.at = offset;
+        }
+        self.line
+    }
 }
 
 /// The readable text of a Markdown body: no markup, blocks on lines of their own.
 pub fn plain_text(body: &str) -> String {
-    body.to_owned()
+    let mut text = PlainText::with_capacity(body.len());
+    for event in parser(body) {
+        text.take(&event);
+    }
+    text.finish()
+}
+
+/// The readable text of one span of a body. `range` is cut to the body and to whole characters.
+pub fn plain_text_range(body: &str, range: Range<usize>) -> String {
+    let end = body.floor_char_boundary(range.end);
+    let start = body.floor_char_boundary(range.start).min(end);
+    plain_text(&body[start..end])
+}
+
+/// Gathers readable text from the parser's events.
+#[derive(Default)]
+pub(crate) struct PlainText {
+    pub(crate) text: String,
+    /// In an HTML block: what a comment, script or style still hides is up to this word.
+    hidden_until: Option<&'static str>,
+    /// In `![[picture.png|300]]`: the target, shown if the text is only a size.
+    wiki_image: Option<(String, usize)>,
+}
+
+impl PlainText {
+    fn with_capacity(bytes: usize) -> Self {
+        PlainText { text: String::with_capacity(bytes), ..PlainText::default() }
+    }
+
+    pub(crate) fn finish(mut self) -> String {
+        self.text.truncate(self.text.trim_end().len());
+        self.text
+    }
+
+    pub(crate) fn end_line(&mut self) {
+        while self.text.ends_with([' ', '\t']) {
+            self.text.pop();
+        }
+        if !self.text.is_empty() && !self.text.ends_with('\n') {
+            self.text.push('\n');
+        }
+    }
+
+    pub(crate) fn take(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Text(text) | Event::Code(text) => self.text.push_str(text),
+            Event::InlineMath(text) | Event::DisplayMath(text) => self.text.push_str(text),
+            Event::SoftBreak | Event::HardBreak => self.end_line(),
+            Event::Html(html) => self.take_html(html),
+            Event::InlineHtml(html) => {
+                if tag_name(html).is_some_and(|name| name.eq_ignore_ascii_case("br")) {
+                    self.end_line();
+                }
+            }
+            Event::Start(tag) => match tag {
+                Tag::Image { link_type: LinkType::WikiLink { .. }, dest_url, .. } => {
+                    self.wiki_image = Some((dest_url.to_string(), self.text.len()));
+                }
+                Tag::Paragraph
+                | Tag::Heading { .. }
+                | Tag::BlockQuote(_)
+                | Tag::CodeBlock(_)
+                | Tag::HtmlBlock
+                | Tag::List(_)
+                | Tag::Item
+                | Tag::FootnoteDefinition(_)
+                | Tag::Table(_)
+                | Tag::TableRow => self.end_line(),
+                _ => {}
+            },
+            Event::End(tag) => match tag {
+                TagEnd::Image => self.end_wiki_image(),
+                TagEnd::TableCell => self.text.push_str("  "),
+                TagEnd::HtmlBlock => {
+                    self.hidden_until = None;
+                    self.end_line();
+                }
+                TagEnd::Paragraph
+                | TagEnd::Heading(_)
+                | TagEnd::CodeBlock
+                | TagEnd::Item
+                | TagEnd::TableHead
+                | TagEnd::TableRow => self.end_line(),
+                _ => {}
+            },
+            Event::Rule => self.end_line(),
+            Event::FootnoteReference(_) | Event::TaskListMarker(_) => {}
+        }
+    }
+
+    fn end_wiki_image(&mut self) {
+        let Some((target, from)) = self.wiki_image.take() else { return };
+        let is_size = self.text[from..].bytes().all(|b| b.is_ascii_digit() || b == b'x');
+        if is_size {
+            self.text.truncate(from);
+            self.text.push_str(&target);
+        }
+    }
+
+    /// One line of an HTML block: its text, without tags, comments, scripts and styles.
+    fn take_html(&mut self, html: &str) {
+        let mut rest = html;
+        while !rest.is_empty() {
+            if let Some(end) = self.hidden_until {
+                let Some(at) = find_ignoring_case(rest, end) else { return };
+                self.hidden_until = None;
+                rest = &rest[at + end.len()..];
+                continue;
+            }
+            let open = rest.find('<').unwrap_or(rest.len());
+            self.push_html_text(&rest[..open]);
+            rest = &rest[open..];
+            if rest.is_empty() {
+                return;
+            }
+            if rest.starts_with("<!--") {
+                self.hidden_until = Some("-->");
+                rest = &rest[4..];
+                continue;
+            }
+            let Some(name) = tag_name(rest) else {
+                self.text.push('<');
+                rest = &rest[1..];
+                continue;
+            };
+            if !is_inline_tag(name) {
+                self.end_line();
+            }
+            let hides = |word: &str| name.eq_ignore_ascii_case(word) && !rest.starts_with("</");
+            if hides("script") {
+                self.hidden_until = Some("</script>");
+            } else if hides("style") {
+                self.hidden_until = Some("</style>");
+            }
+            match rest.find('>') {
+                Some(close) => rest = &rest[close + 1..],
+                None => {
+                    // The tag goes on in the next line.
+                    self.hidden_until = self.hidden_until.or(Some(">"));
+                    return;
+                }
+            }
+        }
+    }
+
+    fn push_html_text(&mut self, text: &str) {
+        let text = if self.text.is_empty() || self.text.ends_with('\n') {
+            text.trim_start()
+        } else {
+            text
+        };
+        let mut rest = text;
+        while let Some(at) = rest.find('&') {
+            self.text.push_str(&rest[..at]);
+            rest = &rest[at..];
+            const ENTITIES: [(&str, char); 6] = [
+                ("&amp;", '&'),
+                ("&lt;", '<'),
+                ("&gt;", '>'),
+                ("&quot;", '"'),
+                ("&#39;", '\''),
+                ("&nbsp;", ' '),
+            ];
+            let entity = ENTITIES.iter().find(|(name, _)| rest.starts_with(name));
+            let (shown, length) = entity.map_or(('&', 1), |(name, shown)| (*shown, name.len()));
+            self.text.push(shown);
+            rest = &rest[length..];
+        }
+        self.text.push_str(rest);
+    }
+}
+
+/// The name in `<name …` or `</name …`; `""` for `<!…` and `<?…`.
+fn tag_name(html: &str) -> Option<&str> {
+    let rest = html.strip_prefix('<')?;
+    if rest.starts_with(['!', '?']) {
+        return Some("");
+    }
+    let rest = rest.strip_prefix('/').unwrap_or(rest);
+    let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '-').unwrap_or(rest.len());
+    rest.starts_with(|c: char| c.is_ascii_alphabetic()).then(|| &rest[..end])
+}
+
+fn is_inline_tag(name: &str) -> bool {
+    const INLINE: [&str; 18] = [
+        "a", "abbr", "b", "code", "em", "font", "i", "kbd", "mark", "q", "s", "small", "span",
+        "strong", "sub", "sup", "u", "wbr",
+    ];
+    INLINE.iter().any(|inline| name.eq_ignore_ascii_case(inline))
+}
+
+fn find_ignoring_case(text: &str, word: &str) -> Option<usize> {
+    text.as_bytes().windows(word.len()).position(|part| part.eq_ignore_ascii_case(word.as_bytes()))
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::parse::asked_words;
 use crate::{Kind, Timestamp};
 
 /// "Now" and the person's time zone, as relative dates need them.
@@ -116,27 +117,60 @@ pub struct Query {
 }
 
 impl Query {
-    /// The tree without its scoring parts: bare words count as "every note", while filters, phrases
-    /// and everything under a `Not` stay. `None` if nothing narrows. This is what limits a search by meaning.
+    /// The tree without its scoring parts: bare words count as "every note", while filters, phrases,
+    /// words in a field and everything under a `Not` stay. `None` if nothing narrows. This is what
+    /// limits a search by meaning.
     pub fn filter_expr(&self) -> Option<Expr> {
-        None
+        match narrowing(&self.expr) {
+            Expr::All => None,
+            expr => Some(expr),
+        }
     }
 
     /// The words and phrases that are asked for (not negated), joined by spaces in their order:
     /// what is embedded. Empty if there are none.
     pub fn meaning_text(&self) -> String {
-        self.text.clone()
+        asked_words(&self.text).join(" ")
     }
 
     /// True if the person asked for exact text only: all that scores stands in quotes.
     pub fn is_quoted(&self) -> bool {
-        false
+        let (words, phrases) = count_scoring(&self.expr);
+        words == 0 && phrases > 0
     }
 }
 
-/// Parses what was typed by the grammar of the query language. `typing`: the caret stands at the
-/// end, so the last bare word is a prefix.
-pub fn parse(text: &str, typing: bool, clock: &Clock) -> Query {
-    let _ = (typing, clock);
-    Query { text: text.to_owned(), expr: Expr::All, sort: Sort::Relevance, chips: Vec::new() }
+fn narrowing(expr: &Expr) -> Expr {
+    match expr {
+        Expr::All => Expr::All,
+        Expr::Words(words) if words.iter().any(|word| word.field.is_none()) => Expr::All,
+        Expr::Words(_) | Expr::Phrase { .. } | Expr::Filter(_) | Expr::Not(_) => expr.clone(),
+        Expr::And(parts) => {
+            let mut parts: Vec<Expr> =
+                parts.iter().map(narrowing).filter(|part| *part != Expr::All).collect();
+            match parts.len() {
+                0 => Expr::All,
+                1 => parts.remove(0),
+                _ => Expr::And(parts),
+            }
+        }
+        Expr::Or(branches) => {
+            let branches: Vec<Expr> = branches.iter().map(narrowing).collect();
+            // What one branch leaves open, the whole leaves open.
+            if branches.contains(&Expr::All) { Expr::All } else { Expr::Or(branches) }
+        }
+    }
+}
+
+/// Words and phrases that add to the score, not counting negated ones.
+fn count_scoring(expr: &Expr) -> (usize, usize) {
+    match expr {
+        Expr::Words(words) => (words.len(), 0),
+        Expr::Phrase { .. } => (0, 1),
+        Expr::All | Expr::Filter(_) | Expr::Not(_) => (0, 0),
+        Expr::And(parts) | Expr::Or(parts) => parts
+            .iter()
+            .map(count_scoring)
+            .fold((0, 0), |sum, part| (sum.0 + part.0, sum.1 + part.1)),
+    }
 }
