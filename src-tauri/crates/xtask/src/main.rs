@@ -1,2 +1,106 @@
-//! Tasks.
-fn main() {}
+//! `cargo xtask`: sets up, runs, tests, benches and packages Commonplace, one command each.
+//! It starts other programs and reads what they print; it knows nothing of notes or indexes.
+#![allow(
+    clippy::print_stdout,
+    reason = "talking to the person at the terminal is this program's work"
+)]
+
+mod fetch;
+mod model;
+mod run;
+mod setup;
+mod shell;
+mod stages;
+mod tally;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::setup::Need;
+use crate::shell::Workspace;
+
+/// Set up, run, test, bench and package Commonplace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Set up what is missing, build, and open the window (or, with no display, import and search without one).
+    Run {
+        /// Passed on to the app, for example `--data DIR`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Set up what is missing and run every check and test.
+    Test,
+    /// Measure speed and memory; prints tables (`--json FILE` keeps the figures).
+    Bench {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Measure search quality on judged sets in BEIR layout: `eval DIR… [--mode words|meaning|both] [--run FILE] [--json FILE]`.
+    Eval {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Open the window with hot reload of the UI.
+    Dev {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Build an installable package (a .deb on Debian and Ubuntu).
+    Package,
+    /// Only set up what building, running and testing need.
+    Setup,
+}
+
+fn main() -> ExitCode {
+    match perform(Arguments::parse().task) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn perform(task: Task) -> Result<ExitCode> {
+    let workspace = Workspace::find()?;
+    match task {
+        Task::Setup => {
+            setup::ensure(&workspace, Need::Tests)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Run { arguments } => {
+            setup::ensure(&workspace, Need::Building)?;
+            run::open_window(&workspace, &arguments)
+        }
+        Task::Test => {
+            setup::ensure(&workspace, Need::Tests)?;
+            stages::test(&workspace)
+        }
+        Task::Bench { arguments } => {
+            setup::ensure(&workspace, Need::Tests)?;
+            run::measure(&workspace, "bench", &arguments)
+        }
+        Task::Eval { arguments } => {
+            setup::ensure(&workspace, Need::Building)?;
+            run::measure(&workspace, "eval", &arguments)
+        }
+        Task::Dev { arguments } => {
+            setup::ensure(&workspace, Need::Building)?;
+            run::dev(&workspace, &arguments)
+        }
+        Task::Package => {
+            setup::ensure(&workspace, Need::Building)?;
+            run::package(&workspace)
+        }
+    }
+}
