@@ -20,6 +20,9 @@ pub struct Chunk {
 /// Title and heading path may take this part of the budget.
 const PREFIX_SHARE: usize = 3;
 
+/// Bytes of a heading that stand in a path; a longer one also stays in the text.
+const MAX_HEADING: usize = 240;
+
 /// A chunk with less than this part of the budget is joined to its neighbour if both fit.
 const TINY_SHARE: usize = 8;
 
@@ -82,8 +85,14 @@ struct Outline {
     /// Heading paths; the first is that of the text before any heading.
     sections: Vec<Vec<String>>,
     text: String,
-    /// Where in the body the text comes from: (text offset, body range), ascending.
-    sources: Vec<(usize, Range<usize>)>,
+    /// Where in the body the text comes from, ascending.
+    sources: Vec<Source>,
+}
+
+/// A run of plain text and the part of the body that it was read from.
+struct Source {
+    text: Range<usize>,
+    body: Range<usize>,
 }
 
 impl Outline {
@@ -137,9 +146,18 @@ impl Outline {
                 Event::Start(Tag::Heading { .. }) => heading_text = Some(PlainText::default()),
                 Event::End(TagEnd::Heading(level)) => {
                     let level = *level as u8;
-                    let text = heading_text.take().map(|text| one_line(&text.finish()));
+                    let text = heading_text.take().unwrap_or_default().finish();
+                    let mut text = one_line(&text);
                     open_headings.retain(|(open, _)| *open < level);
-                    open_headings.extend(text.filter(|t| !t.is_empty()).map(|text| (level, text)));
+                    if text.len() > MAX_HEADING {
+                        text.truncate(text.floor_char_boundary(MAX_HEADING));
+                        if let Some(block) = blocks.last_mut() {
+                            block.heading = false;
+                        }
+                    }
+                    if !text.is_empty() {
+                        open_headings.push((level, text));
+                    }
                     sections.push(open_headings.iter().map(|(_, text)| text.clone()).collect());
                     if let Some(block) = blocks.last_mut() {
                         block.section = sections.len() - 1;
@@ -152,7 +170,7 @@ impl Outline {
             if plain.text.len() > before
                 && matches!(event, Event::Text(_) | Event::Code(_) | Event::Html(_))
             {
-                sources.push((before, range));
+                sources.push(Source { text: before..plain.text.len(), body: range });
             }
         }
         let text = plain.finish();
@@ -172,21 +190,18 @@ impl Outline {
 
     /// Where in the body the text at `offset` begins, as near as can be told, inside `within`.
     fn source_of(&self, body: &str, offset: usize, within: &Range<usize>) -> usize {
-        let index = self.sources.partition_point(|(at, _)| *at <= offset);
-        let Some((text_start, range)) = index.checked_sub(1).map(|i| &self.sources[i]) else {
+        let index = self.sources.partition_point(|source| source.text.start <= offset);
+        let Some(source) = index.checked_sub(1).map(|index| &self.sources[index]) else {
             return within.start;
         };
-        let into = offset - text_start;
-        let text_end = self.sources.get(index).map_or(self.text.len(), |(at, _)| *at);
-        let length = (text_end - text_start).max(1);
-        let verbatim = self.text.get(*text_start..offset).is_some_and(|read| {
-            body.get(range.start..range.start + into).is_some_and(|written| written == read)
-        });
-        let at = if verbatim {
-            range.start + into
+        let into = offset - source.text.start;
+        let at = if into >= source.text.len() {
+            source.body.end
+        } else if source.text.len() == source.body.len() {
+            source.body.start + into
         } else {
-            let share = into as u128 * range.len() as u128 / length as u128;
-            range.start + (share as usize).min(range.len())
+            // Not word for word (entities, tags): a like share of it.
+            source.body.start + source.body.len() * into / source.text.len()
         };
         body.floor_char_boundary(at).clamp(within.start, within.end)
     }
@@ -248,13 +263,20 @@ impl<'a> Cutter<'a> {
     fn prefix(&self, path: &[String]) -> String {
         let title_again = path.first().is_some_and(|first| fold(first) == fold(self.title));
         let path = if title_again { &path[1..] } else { path };
-        let full = match (self.title, path) {
+        let room = self.budget / PREFIX_SHARE;
+        let joined = |title: &str, path: &[String]| match (title, path) {
             ("", path) => path.join(" › "),
             (title, []) => title.to_owned(),
             (title, path) => format!("{title}\n{}", path.join(" › ")),
         };
-        let room = self.budget / PREFIX_SHARE;
-        self.fitting(&full, room)
+        let full = joined(self.title, path);
+        if self.cost(&full) <= room {
+            return full;
+        }
+        // The nearest heading says most of what the span is about.
+        let nearest = path.len().saturating_sub(1)..;
+        let title = self.fitting(self.title, room / 2);
+        self.fitting(&joined(&title, &path[nearest]), room)
     }
 
     /// The longest beginning that costs at most `room`, by halving, cut at a word.
@@ -285,7 +307,8 @@ impl<'a> Cutter<'a> {
                 cost
             }
         };
-        self.budget.saturating_sub(self.base + prefix).max(1)
+        // One for the line break between them.
+        self.budget.saturating_sub(self.base + prefix + usize::from(prefix > 0)).max(1)
     }
 
     fn cut_long_blocks(&mut self) -> Vec<Block> {
@@ -294,20 +317,22 @@ impl<'a> Cutter<'a> {
         for mut block in blocks {
             let room = self.room(block.section);
             block.cost = self.cost(&self.note.text[block.text.clone()]);
+            // A heading that the prefix has to shorten must stay in the text.
+            block.heading &= block.cost <= self.budget / (2 * PREFIX_SHARE);
             if block.cost <= room {
                 fitting.push(block);
                 continue;
             }
-            let pieces = block.cost.div_ceil(room);
-            let target = (block.text.len() / pieces).max(1);
+            // Pieces of about the same length, none longer than what fits if all of it is alike.
+            let most =
+                (block.text.len() as u128 * room as u128 / block.cost as u128).max(1) as usize;
             let mut rest = block;
-            let mut left = pieces;
-            while left > 1 {
-                let Some((mut piece, after)) = self.split(rest.clone(), target) else { break };
+            while rest.text.len() > most {
+                let target = rest.text.len() / rest.text.len().div_ceil(most);
+                let Some((mut piece, after)) = self.split(&rest, target, most) else { break };
                 piece.cost = self.cost(&self.note.text[piece.text.clone()]);
                 fitting.push(piece);
                 rest = after;
-                left = rest.text.len().div_ceil(target);
             }
             rest.cost = self.cost(&self.note.text[rest.text.clone()]);
             fitting.push(rest);
@@ -315,11 +340,12 @@ impl<'a> Cutter<'a> {
         fitting
     }
 
-    /// Cuts after about `target` bytes of text: where a sentence ends, else a word, else a character.
-    fn split(&self, block: Block, target: usize) -> Option<(Block, Block)> {
+    /// Cuts after about `target` bytes of text, at most after `most`: where a sentence ends, else a
+    /// word, else a character.
+    fn split(&self, block: &Block, target: usize, most: usize) -> Option<(Block, Block)> {
         let text = &self.note.text[block.text.clone()];
         let first = text.chars().next()?.len_utf8();
-        let reach = text.floor_char_boundary(target.saturating_add(target / 8)).max(first);
+        let reach = text.floor_char_boundary((target + target / 8).min(most)).max(first);
         if reach >= text.len() {
             return None;
         }
@@ -346,14 +372,14 @@ impl<'a> Cutter<'a> {
             range: block.range.start..body_at,
             text: block.text.start..text_at,
             cost: 0,
-            ..block
+            ..block.clone()
         };
         let right = Block {
             range: body_at..block.range.end,
             text: text_at..block.text.end,
             heading: false,
             cost: 0,
-            ..block
+            ..block.clone()
         };
         Some((left, right))
     }
@@ -450,7 +476,7 @@ impl<'a> Cutter<'a> {
         }
         let block = group.pop()?;
         let target = block.text.len() / 2;
-        let (left, right) = self.split(block, target)?;
+        let (left, right) = self.split(&block, target, target)?;
         Some((vec![left], vec![right]))
     }
 }
@@ -469,5 +495,146 @@ fn balance(blocks: &[Block], groups: &mut [Range<usize>]) {
         last.start -= 1;
         left -= moved;
         right += moved;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::cell::Cell;
+
+    fn words(text: &str) -> usize {
+        text.split_whitespace().count()
+    }
+
+    fn chars(text: &str) -> usize {
+        text.chars().count() + 2
+    }
+
+    /// Spans ascend, do not overlap, and hold all that is not white space.
+    fn check_cover(body: &str, chunks: &[Chunk]) -> Result<(), String> {
+        let mut end = 0;
+        for chunk in chunks {
+            let gap = body.get(end..chunk.range.start).ok_or("not ascending")?;
+            if !gap.trim().is_empty() {
+                return Err(format!("not covered: {gap:?}"));
+            }
+            body.get(chunk.range.clone()).ok_or("no whole characters")?;
+            end = chunk.range.end;
+        }
+        let rest = body[end..].trim();
+        if rest.is_empty() { Ok(()) } else { Err(format!("not covered: {rest:?}")) }
+    }
+
+    fn check(title: &str, body: &str, budget: usize, texts: &[&str]) {
+        let chunks = chunk(title, body, budget, &words);
+        check_cover(body, &chunks).unwrap();
+        let found: Vec<_> = chunks.iter().map(|chunk| chunk.text.as_str()).collect();
+        assert_eq!(found, texts, "{body:?}");
+    }
+
+    #[test]
+    fn a_short_note_is_one_chunk() {
+        check("", "", 10, &[]);
+        check(" ", "\n \n", 10, &[]);
+        check("T", "", 10, &["T"]);
+        check("", "a", 10, &["a"]);
+        check("T", "a *b*\n\n- c\n- d", 10, &["T\na b\nc\nd"]);
+        check("T", "# H\n\na", 10, &["T\nH\na"]);
+        check("Lease", "# Lease\n\na", 10, &["Lease\na"]);
+        assert_eq!(chunk("", "---\n\n[r]: x\n", 10, &words), []);
+    }
+
+    #[test]
+    fn sections_are_cut_apart_if_both_are_long_enough() {
+        let text = "one two three four five six seven eight nine ten";
+        let body = format!("# A\n\n{text}\n\n## B\n\n{text}\n\n# C\n\n{text}");
+        let chunks = chunk("T", &body, 20, &words);
+        check_cover(&body, &chunks).unwrap();
+        let paths: Vec<_> = chunks.iter().map(|c| c.heading_path.join("/")).collect();
+        assert_eq!(paths, ["A", "A/B", "C"]);
+        assert_eq!(chunks[1].text, format!("T\nA › B\n{text}"));
+    }
+
+    #[test]
+    fn small_sections_are_joined() {
+        let body = "# Log\n\n## Mon\n\na\n\n## Tue\n\nb\n\n## Wed\n\nc";
+        check("T", body, 60, &["T\nLog\nMon\na\nTue\nb\nWed\nc"]);
+    }
+
+    #[test]
+    fn long_blocks_are_cut_at_sentences() {
+        let body =
+            "One two three four. Five six seven eight. Nine ten eleven twelve. End of it all.";
+        let chunks = chunk("", body, 9, &words);
+        check_cover(body, &chunks).unwrap();
+        assert!(chunks.len() == 2 && chunks.iter().all(|c| c.text.ends_with('.')), "{chunks:?}");
+        let body = "- [ ] ".to_owned() + &"wörd ".repeat(100);
+        let chunks = chunk("t", &body, 16, &words);
+        check_cover(&body, &chunks).unwrap();
+        assert!(chunks.iter().all(|c| !c.text.contains("w ") && words(&c.text) <= 16));
+        let body = "日本語".repeat(200);
+        let chunks = chunk("題", &body, 50, &chars);
+        check_cover(&body, &chunks).unwrap();
+        assert!(chunks.iter().all(|c| chars(&c.text) <= 50) && chunks.len() < 20);
+    }
+
+    #[test]
+    fn chunks_are_reasonably_full() {
+        let body = "A short paragraph of eight words is here.\n\n".repeat(100);
+        let chunks = chunk("Title", &body, 100, &words);
+        check_cover(&body, &chunks).unwrap();
+        assert!(chunks.len() <= 10, "{}", chunks.len());
+        assert!(chunks.iter().all(|c| words(&c.text) >= 40), "{chunks:?}");
+    }
+
+    #[test]
+    fn measures_each_block_about_once() {
+        let calls = Cell::new(0usize);
+        let counting = |text: &str| {
+            calls.set(calls.get() + 1);
+            words(text)
+        };
+        let body = format!("{}{}", "para graph\n\n".repeat(1000), "word ".repeat(20_000));
+        let chunks = chunk("T", &body, 100, &counting);
+        assert!(calls.get() <= 1000 + 3 * chunks.len() + 20, "{} calls", calls.get());
+    }
+
+    #[test]
+    fn large_and_hostile_bodies_end() {
+        let many = 100_000;
+        for part in [
+            "a", "a ", "# a\n", "- a\n", "> ", "- ", "| a ", "[", "é", "a.\n\n", "<p>", "&amp;",
+            "`a` ", "\n", "```\n",
+        ] {
+            let body = part.repeat(many);
+            let chunks = chunk("t", &body, 256, &chars);
+            check_cover(&body, &chunks).unwrap();
+        }
+        let headings =
+            format!("# {}\n{}", "h".repeat(many), "###### b\n\ntext\n\n".repeat(many / 10));
+        check_cover(&headings, &chunk(&"t".repeat(many), &headings, 256, &chars)).unwrap();
+    }
+
+    proptest! {
+        #[test]
+        fn every_byte_is_in_one_chunk_within_the_budget(
+            title in "[a-zé ]{0,20}",
+            body in "(\\PC{1,8}|[a-z]{1,9} |# [a-z]{1,8}\n|\n\n|- |> |```\n|\\| a |<b>|&lt;|\\*\\*|1\\. |[a-z]+\\. ){0,60}",
+            budget in 6usize..60,
+            by_words: bool,
+        ) {
+            let measure: &dyn Fn(&str) -> usize = if by_words { &words } else { &chars };
+            let chunks = chunk(&title, &body, budget, measure);
+            if !chunks.is_empty() {
+                prop_assert_eq!(check_cover(&body, &chunks), Ok(()));
+            } else {
+                prop_assert!(title.trim().is_empty());
+            }
+            for chunk in &chunks {
+                prop_assert!(measure(&chunk.text) <= budget, "{:?}", chunk);
+            }
+        }
     }
 }

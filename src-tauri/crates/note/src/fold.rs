@@ -64,9 +64,21 @@ pub fn excerpt(body: &str, max_chars: usize) -> String {
     shorten(&line, max_chars)
 }
 
-/// At most `max` bytes of `text`, cut before a character.
+/// The first lines of a text, about `max` bytes of them. A first line that is longer (a picture's
+/// data, say) is taken whole, since half of it would read as something else.
 fn head(text: &str, max: usize) -> &str {
-    &text[..text.floor_char_boundary(max)]
+    const LONGEST_LINE: usize = 1 << 20;
+    if text.len() <= max {
+        return text;
+    }
+    let head = &text[..text.floor_char_boundary(max)];
+    match head.rfind('\n') {
+        Some(end) => &head[..end],
+        None => {
+            let end = text[head.len()..].find('\n').map_or(text.len(), |at| head.len() + at);
+            &text[..text.floor_char_boundary(end.min(LONGEST_LINE))]
+        }
+    }
 }
 
 /// Cuts at a word if one ends in the second half, and says so with an ellipsis.

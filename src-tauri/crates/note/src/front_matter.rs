@@ -1,5 +1,6 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::Range;
 
 use jiff::civil;
 use saphyr_parser::{Event, Parser};
@@ -149,6 +150,8 @@ fn read_events<'a>(yaml: &'a str, values: &mut HashMap<String, Value<'a>>) -> bo
     let mut depth = 0usize;
     let mut key: Option<String> = None;
     let mut list: Option<Vec<Cow<'a, str>>> = None;
+    // A key may be a list or a mapping itself: it is no word, so its value is of no use.
+    let mut in_key = false;
     while let Some(event) = parser.next_event() {
         let Ok((event, _)) = event else { return false };
         let mut value = None;
@@ -170,11 +173,8 @@ fn read_events<'a>(yaml: &'a str, values: &mut HashMap<String, Value<'a>>) -> bo
                 if depth == 0 && matches!(event, Event::SequenceStart(..)) {
                     return true;
                 }
-                if depth == 1 && key.is_none() {
-                    // A key that is no word.
-                    key = Some(String::new());
-                    list = None;
-                } else if depth == 1 {
+                if depth == 1 {
+                    in_key = key.is_none();
                     list = matches!(event, Event::SequenceStart(..)).then(Vec::new);
                 }
                 depth += 1;
@@ -185,10 +185,12 @@ fn read_events<'a>(yaml: &'a str, values: &mut HashMap<String, Value<'a>>) -> bo
             Event::SequenceEnd | Event::MappingEnd => {
                 depth = depth.saturating_sub(1);
                 if depth == 1 {
-                    value = Some(list.take().map_or(Value::Other, Value::List));
-                }
-                if depth == 0 {
-                    return true;
+                    let items = list.take();
+                    if std::mem::take(&mut in_key) {
+                        key = Some(String::new());
+                    } else {
+                        value = Some(items.map_or(Value::Other, Value::List));
+                    }
                 }
             }
             _ => {}
@@ -204,7 +206,7 @@ fn read_events<'a>(yaml: &'a str, values: &mut HashMap<String, Value<'a>>) -> bo
 
 struct Entry<'a> {
     key: &'a str,
-    range: std::ops::Range<usize>,
+    range: Range<usize>,
 }
 
 /// The lines of each top-level key: from its own line up to the next key's.
@@ -345,13 +347,202 @@ fn push_scalar(yaml: &mut String, text: &str) {
         match c {
             '"' => yaml.push_str("\\\""),
             '\\' => yaml.push_str("\\\\"),
-            '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => yaml.push(' '),
+            '\n' | '\r' => yaml.push(' '),
             '\t' => yaml.push_str("\\t"),
-            c if c.is_control() || c == '\u{feff}' => {
+            c if c.is_control() || matches!(c, '\u{feff}' | '\u{2028}' | '\u{2029}') => {
                 yaml.push_str(&format!("\\u{:04X}", c as u32))
             }
             c => yaml.push(c),
         }
     }
     yaml.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn splits_the_fence() {
+        for (text, yaml, rest) in [
+            ("---\ntitle: a\n---\nbody", Some("title: a\n"), "body"),
+            ("\u{feff}---\r\na: b\r\n---\r\nbody", Some("a: b\r\n"), "body"),
+            ("---\n---\nbody", Some(""), "body"),
+            ("---\na: b\n...\nbody", Some("a: b\n"), "body"),
+            ("---\na: b\n---", Some("a: b\n"), ""),
+            ("---\nnever closed", None, "---\nnever closed"),
+            ("---", None, "---"),
+            ("a\n---\nb\n---\n", None, "a\n---\nb\n---\n"),
+            ("---- \na\n---\n", None, "---- \na\n---\n"),
+            ("", None, ""),
+        ] {
+            assert_eq!(split_front_matter(text), (yaml, rest), "{text:?}");
+        }
+    }
+
+    fn strings(list: &[&str]) -> Vec<String> {
+        list.iter().map(|s| (*s).to_owned()).collect()
+    }
+
+    #[test]
+    fn reads_what_it_knows() {
+        let read = FrontMatter::parse(
+            "title: 'The \"lease\"'\ntags:\n  - home\n  - '#lease/2024'\naliases: [Flat, \"Old, flat\"]\ncreated: 2026-03-01\nupdated: 2026-03-01T10:00:00+01:00\npinned: true\nnotebook: Work/Leases\nkind: pdf\nother: {deep: [1, 2]}\n",
+        );
+        assert_eq!(
+            read,
+            FrontMatter {
+                title: Some("The \"lease\"".into()),
+                tags: strings(&["home", "lease/2024"]),
+                aliases: strings(&["Flat", "Old, flat"]),
+                created: Some(Timestamp(1_772_323_200_000)),
+                updated: Some(Timestamp(1_772_355_600_000)),
+                pinned: true,
+                notebook: Some("Work/Leases".into()),
+                kind: Some("pdf".into()),
+            }
+        );
+    }
+
+    #[test]
+    fn reads_the_forms_in_use() {
+        for (yaml, tags) in [
+            ("tags: a, b c", &["a", "b", "c"][..]),
+            ("tag: '#a'", &["a"]),
+            ("keywords: two words, b", &["two words", "b"]),
+            ("tags: [2024, a]\nkeywords: a", &["2024", "a"]),
+            ("Tags:\n- a\n- b", &["a", "b"]),
+            ("tags:", &[]),
+            ("tags: {a: b}", &[]),
+            ("tags: [[a, b], c]", &["c"]),
+        ] {
+            assert_eq!(FrontMatter::parse(yaml).tags, tags, "{yaml}");
+        }
+        for (yaml, title) in [
+            ("title: Lease: the end\ntags: [a]", Some("Lease: the end")),
+            ("title: @home\n", Some("@home")),
+            ("title: 2024", Some("2024")),
+            ("title: |\n  two\n  lines\n", Some("two\nlines")),
+            ("bad: [a\ntitle: b", Some("b")),
+            ("x: \"open\ntitle: b", Some("b")),
+            ("title: [a]", None),
+            ("title:", None),
+            ("title: ~", None),
+            ("- title: a", None),
+            ("just text", None),
+            ("title: a\ntitle: b", Some("a")),
+            ("a: &x foo\ntitle: *x", None),
+            ("{title: a}", Some("a")),
+            ("? [a]\n: b\ntitle: c", Some("c")),
+        ] {
+            assert_eq!(FrontMatter::parse(yaml).title.as_deref(), title, "{yaml}");
+        }
+        for (date, ms) in [
+            ("2026-03-01 10:00", Some(1_772_359_200_000)),
+            ("2026-03-01T10:00:00Z", Some(1_772_359_200_000)),
+            ("2026-03-01T10:00:00.250Z", Some(1_772_359_200_250)),
+            ("\"2026-03-01\"", Some(1_772_323_200_000)),
+            ("2026-02-30", None),
+            ("soon", None),
+        ] {
+            let read = FrontMatter::parse(&format!("date: {date}"));
+            assert_eq!(read.created.map(|t| t.0), ms, "{date}");
+        }
+    }
+
+    #[test]
+    fn hostile_yaml_is_harmless() {
+        let mut bomb = String::from("a0: &a0 [x, x]\n");
+        for level in 1..40 {
+            bomb.push_str(&format!("a{level}: &a{level} [*a{0}, *a{0}, *a{0}]\n", level - 1));
+        }
+        bomb.push_str("title: still here\n");
+        assert_eq!(FrontMatter::parse(&bomb).title.as_deref(), Some("still here"));
+        for part in [
+            "[", "{", "- ", "? ", "a: ", "&a ", "*a\n", "!!", "\"", "a:\n ", "%", "---\n",
+            "a: [\n", "- - ", "\t",
+        ] {
+            FrontMatter::parse(&part.repeat(20_000));
+            render_front_matter(&part.repeat(20_000), &[("title", FrontValue::Text("x"))]);
+        }
+    }
+
+    #[test]
+    fn sets_keys_and_keeps_the_rest() {
+        let list = strings(&["a", "b: c"]);
+        for (yaml, set, rendered) in [
+            ("", ("title", FrontValue::Text("A")), "title: A\n"),
+            (
+                "# why\nx: 1\ntitle: old\n\ny:   2 # z\n",
+                ("title", FrontValue::Text("new: 1")),
+                "# why\nx: 1\ntitle: \"new: 1\"\n\ny:   2 # z\n",
+            ),
+            (
+                "tags:\n  - x\n- y\n# c\nz: 1",
+                ("tags", FrontValue::List(&list)),
+                "tags:\n  - a\n  - \"b: c\"\n# c\nz: 1",
+            ),
+            ("x: 1", ("pinned", FrontValue::Bool(true)), "x: 1\npinned: true\n"),
+            ("title: a\nx: 1\n", ("title", FrontValue::Text("")), "x: 1\n"),
+            ("Title: a\n", ("title", FrontValue::Text("b")), "title: b\n"),
+        ] {
+            assert_eq!(render_front_matter(yaml, &[set]), rendered, "{yaml:?}");
+        }
+    }
+
+    fn awkward() -> impl Strategy<Value = String> {
+        prop_oneof![
+            "\\PC{1,30}",
+            "[-:#'\"{}\\[\\],&*!|>%@` \\\\a~?]{1,12}",
+            prop::sample::select(vec![
+                "true",
+                "null",
+                "~",
+                "2026-03-01",
+                "1e3",
+                "0x10",
+                "- a",
+                "a: b",
+                "a #b",
+                "'",
+                "\\",
+                "…"
+            ])
+            .prop_map(str::to_owned),
+        ]
+        .prop_map(|text| text.trim().to_owned())
+        .prop_filter("something to set", |text| !text.is_empty())
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_set_is_read_back(
+            title in awkward(),
+            notebook in awkward(),
+            aliases in proptest::collection::vec(awkward(), 1..4),
+            pinned: bool,
+            yaml in "([a-z]{1,5}: [a-z0-9]{0,5}\n|# c\n|l:\n  - a\n|\n|title: 'x'\n|aliases:\n- y\n){0,6}",
+        ) {
+            prop_assume!(title != "~" && title != "null" && notebook != "~" && notebook != "null");
+            let rendered = render_front_matter(&yaml, &[
+                ("title", FrontValue::Text(&title)),
+                ("notebook", FrontValue::Text(&notebook)),
+                ("aliases", FrontValue::List(&aliases)),
+                ("pinned", FrontValue::Bool(pinned)),
+            ]);
+            let read = FrontMatter::parse(&rendered);
+            prop_assert_eq!(read.title.as_deref(), Some(title.as_str()), "{}", rendered);
+            prop_assert_eq!(read.notebook.as_deref(), Some(notebook.as_str()));
+            prop_assert_eq!(read.aliases, aliases);
+            prop_assert_eq!(read.pinned, pinned);
+        }
+
+        #[test]
+        fn any_yaml_is_read(yaml in "(\\PC|[\n:&*\\[{\"' -]|title: |tags:\n - ){0,40}") {
+            FrontMatter::parse(&yaml);
+            split_front_matter(&yaml);
+            render_front_matter(&yaml, &[("title", FrontValue::Text("x"))]);
+        }
+    }
 }

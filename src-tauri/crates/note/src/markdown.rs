@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::ops::Range;
 
 use pulldown_cmark::{Event, LinkType, Options, Parser, Tag, TagEnd};
@@ -67,7 +68,7 @@ pub(crate) fn parser(body: &str) -> Parser<'_> {
 /// Finds headings, links, tags and tasks in one pass over a Markdown body.
 pub fn analyse(body: &str) -> Analysis {
     let mut found = Analysis::default();
-    let mut seen_tags = std::collections::HashSet::new();
+    let mut seen_tags = HashSet::new();
     let mut lines = LineCounter::new(body);
     // Text in code and in links holds no tags.
     let mut opaque = 0usize;
@@ -82,6 +83,7 @@ pub fn analyse(body: &str) -> Analysis {
             Some(run) if is_text && run.end == range.start => run.end = range.end,
             _ => {
                 if let Some(run) = run.take() {
+                    found.has_web_link |= has_web_address(&body[run.clone()]);
                     find_tags(body, run, &mut seen_tags, &mut found.tags);
                 }
                 run = is_text.then(|| range.clone());
@@ -140,6 +142,7 @@ pub fn analyse(body: &str) -> Analysis {
         }
     }
     if let Some(run) = run {
+        found.has_web_link |= has_web_address(&body[run.clone()]);
         find_tags(body, run, &mut seen_tags, &mut found.tags);
     }
     found.tasks.extend(task.map(finish_task));
@@ -187,6 +190,21 @@ fn has_scheme(url: &str) -> bool {
         scheme.len() > 1
             && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
             && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+    })
+}
+
+/// A web address that stands in the text as it is.
+fn has_web_address(text: &str) -> bool {
+    text.match_indices("://").any(|(at, sign)| {
+        let before = &text.as_bytes()[..at];
+        let is = |scheme: &[u8]| {
+            before
+                .len()
+                .checked_sub(scheme.len())
+                .is_some_and(|from| before[from..].eq_ignore_ascii_case(scheme))
+        };
+        (is(b"http") || is(b"https"))
+            && text[at + sign.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '[')
     })
 }
 
@@ -279,18 +297,16 @@ pub(crate) fn leading_tag(text: &str) -> Option<&str> {
     valid.then_some(tag)
 }
 
-fn find_tags(
-    body: &str,
-    run: Range<usize>,
-    seen: &mut std::collections::HashSet<String>,
-    tags: &mut Vec<String>,
-) {
+fn find_tags(body: &str, run: Range<usize>, seen: &mut HashSet<String>, tags: &mut Vec<String>) {
     let mut at = run.start;
     while let Some(hash) = body[at..run.end].find('#').map(|found| at + found) {
         at = hash + 1;
         let opens = body[..hash].chars().next_back().is_none_or(|before| {
             before.is_whitespace()
-                || matches!(before, '(' | '[' | '{' | '"' | '\'' | '“' | '‘' | '«' | '>')
+                || matches!(
+                    before,
+                    '(' | '[' | '{' | '"' | '\'' | '“' | '‘' | '«' | '>' | '*' | '~' | '|'
+                )
         });
         if !opens {
             continue;
@@ -521,4 +537,171 @@ fn is_inline_tag(name: &str) -> bool {
 
 fn find_ignoring_case(text: &str, word: &str) -> Option<usize> {
     text.as_bytes().windows(word.len()).position(|part| part.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn reads_plain_text() {
+        for (body, text) in [
+            ("", ""),
+            ("# A *b*\n\nc **d** `e`\nf", "A b\nc d e\nf"),
+            ("- a\n- b\n  - c\n\n1. d", "a\nb\nc\nd"),
+            ("[text](url) ![alt](pic.png) <https://x.org>", "text alt https://x.org"),
+            ("[[a|b]] [[c]] [[d#e]] ![[p.png|300]]", "b c d#e p.png"),
+            ("| a | b |\n|---|---|\n| c | d |", "a  b\nc  d"),
+            ("```rust\nlet a = \"#b\";\n```", "let a = \"#b\";"),
+            ("a &amp; b \\* &copy;", "a & b * ©"),
+            ("x<sub>2</sub> a<br>b", "x2 a\nb"),
+            ("<div class='#x'>\n<p>Hi &amp; <b>you</b></p>\n</div>\n\nend", "Hi & you\nend"),
+            ("<!-- no\nno -->\n\nyes", "yes"),
+            ("<script>\nif (a < b) no();\n</script>\n\nyes", "yes"),
+            ("<style>p { }</style>\n\nyes", "yes"),
+            ("<p\n class=\"x\">\nhi", "hi"),
+            ("> a\n> b\n\n---\n\nc", "a\nb\nc"),
+            ("- [ ] a\n- [x] b", "a\nb"),
+            ("a[^1]\n\n[^1]: note", "a\nnote"),
+            ("a  \nb ~~c~~", "a\nb c"),
+            ("a\r\n\r\nb", "a\nb"),
+        ] {
+            assert_eq!(plain_text(body), text, "{body:?}");
+        }
+        assert_eq!(plain_text_range("a *é* c\n\nd", 2..7), "é");
+        assert_eq!(plain_text_range("aé", 2..99), "é");
+        assert_eq!(plain_text_range("a", 7..3), "");
+    }
+
+    #[test]
+    fn finds_tags() {
+        for (body, tags) in [
+            ("#a b #c/d (#e) #f-g_h, #i.", &["a", "c/d", "e", "f-g_h", "i"][..]),
+            (
+                "#1984 #y1984 #1-2 #été #日本 #हिन्दी #🌱",
+                &["y1984", "1-2", "été", "日本", "हिन्दी", "🌱"],
+            ),
+            ("a#b \\#c `#d` [#e](x) https://x/#f &#35;g", &[]),
+            ("```\n#a\n```\n\n    #b\n\n<p>\n#c\n</p>", &[]),
+            ("# H #a\n\n- #b\n\n> #c\n\n| #d |\n|--|\n| #e |", &["a", "b", "c", "d", "e"]),
+            ("#Tag #tag #TAG", &["Tag"]),
+            ("#a/ #/b ## #_ *#c* #d*", &["a", "_", "c", "d"]),
+            ("#a_b_c #x_", &["a_b_c", "x_"]),
+            ("[[a#b]] ![[c#d]]", &[]),
+        ] {
+            assert_eq!(analyse(body).tags, tags, "{body:?}");
+        }
+    }
+
+    #[test]
+    fn finds_links() {
+        let link = |target: &str, heading: Option<&str>, embed, wiki| {
+            (target.to_owned(), heading.map(str::to_owned), embed, wiki)
+        };
+        for (body, links) in [
+            (
+                "[[A]] [[B#C|d]]",
+                vec![link("A", None, false, true), link("B", Some("C"), false, true)],
+            ),
+            (
+                "![[p.png]] ![[N#h]]",
+                vec![link("p.png", None, true, true), link("N", Some("h"), true, true)],
+            ),
+            (
+                "[t](a%20b.md#h) ![p](i/p.png)",
+                vec![link("a b.md", Some("h"), false, false), link("i/p.png", None, true, false)],
+            ),
+            ("[t](https://x.org) <https://y> [u](#here) ![r](https://x/p.png)", vec![]),
+            ("`[[A]]`\n\n```\n[[B]]\n```\n\n\\[[C]]", vec![]),
+            ("| x |\n|--|\n| [[A\\|b]] |", vec![link("A", None, false, true)]),
+            ("[t][r]\n\n[r]: other.md", vec![link("other.md", None, false, false)]),
+            ("[[]] [[ ]] [[A", vec![]),
+        ] {
+            let found = analyse(body).links;
+            for link in &found {
+                assert!(body[link.range.clone()].starts_with(['[', '!']), "{body:?}");
+            }
+            let found: Vec<_> =
+                found.into_iter().map(|l| (l.target, l.heading, l.embed, l.wiki)).collect();
+            assert_eq!(found, links, "{body:?}");
+        }
+        for (body, web, image) in [
+            ("[t](https://x.org)", true, false),
+            ("see https://x.org", true, false),
+            ("see ftp://x `https://x`", false, false),
+            ("![p](a.png)", false, true),
+            ("![[a.PNG]]", false, true),
+            ("![[note]]", false, false),
+            ("![p](https://x/p)", false, true),
+        ] {
+            let found = analyse(body);
+            assert_eq!((found.has_web_link, found.has_image), (web, image), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn finds_tasks() {
+        let body = "# T\n\n- [ ] call *Anna* 📅 2026-03-01 #x\n- [x] done due:2026-02-28\n  - [X] sub\n    more\n- no\n\n1. [ ] one\n\n2. [ ] two 📅 2026-02-30\n\n```\n- [ ] code\n```\n- [ ] [[A|b]] overdue:2026-01-01\n";
+        let found = analyse(body);
+        let tasks: Vec<_> = found
+            .tasks
+            .iter()
+            .map(|t| (t.text.as_str(), t.done, t.due.as_deref(), t.line, &body[t.marker.clone()]))
+            .collect();
+        assert_eq!(
+            tasks,
+            [
+                ("call Anna #x", false, Some("2026-03-01"), 2, "[ ]"),
+                ("done", true, Some("2026-02-28"), 3, "[x]"),
+                ("sub", true, None, 4, "[X]"),
+                ("one", false, None, 8, "[ ]"),
+                ("two 📅 2026-02-30", false, None, 10, "[ ]"),
+                ("b overdue:2026-01-01", false, None, 15, "[ ]"),
+            ]
+        );
+        assert_eq!(found.tags, ["x"]);
+    }
+
+    #[test]
+    fn finds_headings() {
+        let body = "# A `b` [[c|d]]\n\nSetext\n======\n\n### E\n\n```\n# no\n```";
+        let found = analyse(body).headings;
+        let headings: Vec<_> = found.iter().map(|h| (h.level, h.text.as_str())).collect();
+        assert_eq!(headings, [(1, "A b d"), (1, "Setext"), (3, "E")]);
+        assert!(body[found[2].range.clone()].starts_with("### E"));
+    }
+
+    #[test]
+    fn hostile_bodies_end() {
+        for part in [
+            "[", "[[", "![[", ">", "> ", "- ", "*", "_a ", "`", "<", "<a ", "<!--", "&", "#", "| ",
+            "|-", "[a](", "[^", "\\", "(#", "- [ ] ", "~", "1. ", "https://", "![](", "]]", "\r",
+            "\0", "📅 ",
+        ] {
+            let body = part.repeat(100_000);
+            plain_text(&body);
+            analyse(&body);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_body_is_read(body in "(\\PC|[\\[\\]!|#>*_`<&\n -]|- \\[ \\] |\\[\\[|<p>|📅 2026-01-01|```\n){0,60}") {
+            let found = analyse(&body);
+            for range in found.links.iter().map(|l| &l.range).chain(found.headings.iter().map(|h| &h.range)) {
+                prop_assert!(body.get(range.clone()).is_some());
+            }
+            for task in &found.tasks {
+                prop_assert_eq!(&body[task.marker.start..task.marker.start + 1], "[");
+                prop_assert_eq!(body[..task.marker.start].matches('\n').count(), task.line);
+            }
+            plain_text(&body);
+        }
+
+        #[test]
+        fn any_range_is_read(body in "\\PC{0,40}", start in 0usize..80, end in 0usize..80) {
+            plain_text_range(&body, start..end);
+        }
+    }
 }

@@ -72,6 +72,7 @@ struct Parsed {
 
 fn run(text: &str, typing: bool, clock: &Clock) -> Parsed {
     let mut tokens = Lexer { text, at: 0, clock }.tokens();
+    drop_punctuation(&mut tokens);
     if typing {
         mark_prefix(text, &mut tokens);
     }
@@ -91,6 +92,28 @@ fn run(text: &str, typing: bool, clock: &Clock) -> Parsed {
         }
     }
     build(text, tokens)
+}
+
+/// A lone `&` or `–` among words asks for nothing.
+fn drop_punctuation(tokens: &mut Vec<Spanned>) {
+    let is_mark = |token: &Token| match token {
+        Token::Part { part: Part::Word(Word { text, field: None, .. }), .. } => text
+            .chars()
+            .all(|c| c.is_ascii_punctuation() || matches!(c, '–' | '—' | '…' | '·' | '•')),
+        _ => false,
+    };
+    if tokens.iter().all(|t| is_mark(&t.token) || !matches!(t.token, Token::Part { .. })) {
+        return;
+    }
+    let mut kept: Vec<Spanned> = Vec::with_capacity(tokens.len());
+    for spanned in tokens.drain(..) {
+        if !is_mark(&spanned.token) {
+            kept.push(spanned);
+        } else if matches!(kept.last(), Some(Spanned { token: Token::Not, .. })) {
+            kept.pop();
+        }
+    }
+    *tokens = kept;
 }
 
 fn mark_prefix(text: &str, tokens: &mut [Spanned]) {
@@ -279,10 +302,23 @@ impl<'a> Lexer<'a> {
             _ => None,
         };
         let Some(meaning) = meaning else {
+            let hint = || format!("there is no filter “{key}:”; searched as text");
+            let value = &self.text[value_at..end];
+            if value.is_empty()
+                && operator == Operator::Is
+                && self.text[end..].starts_with(opens_quote)
+            {
+                self.at = end;
+                return match self.phrase(None)? {
+                    Token::Part { part, .. } => {
+                        let label = self.text[start..self.at].to_owned();
+                        Some(Token::Part { part, label, hint: Some(hint()) })
+                    }
+                    token => Some(token),
+                };
+            }
             self.at = end;
-            let hint = (operator == Operator::Is
-                && looks_like_filter(&key, &self.text[value_at..end]))
-            .then(|| format!("there is no filter “{key}:”; searched as text"));
+            let hint = (operator == Operator::Is && looks_like_filter(&key, value)).then(hint);
             return Some(word_token(word, None, hint));
         };
         self.at = value_at;
@@ -310,8 +346,14 @@ impl<'a> Lexer<'a> {
         Some(match meaning.read(value.trim(), operator, self.clock) {
             Some(part) => Token::Part { part, label: typed.to_owned(), hint: None },
             None => {
-                let hint = format!("“{key}:” takes {}; searched as text", meaning.accepts());
-                word_token(typed, None, Some(hint))
+                let hint = Some(format!("“{key}:” takes {}; searched as text", meaning.accepts()));
+                if value.contains(char::is_whitespace) {
+                    let text = value.trim().to_owned();
+                    let part = Part::Phrase { text, slop: 0, field: None };
+                    Token::Part { part, label: typed.to_owned(), hint }
+                } else {
+                    word_token(typed, None, hint)
+                }
             }
         })
     }
@@ -359,11 +401,12 @@ fn filter_part(filter: Filter, typed: &str) -> Token {
     Token::Part { part: Part::Filter(filter), label: typed.to_owned(), hint: None }
 }
 
-/// Not so for `https://…`, `mailto:me@…`, `C:\…`, `std::mem`.
+/// Not so for `https://…`, `mailto:me@…`, `C:\…`, `std::mem`, `localhost:80`.
 fn looks_like_filter(key: &str, value: &str) -> bool {
     (2..=20).contains(&key.len())
         && value.starts_with(|c: char| c.is_alphanumeric() || c == '"' || c == '#')
         && !value.contains('@')
+        && !value.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn fold_path(path: &str) -> String {
@@ -570,7 +613,7 @@ fn when(text: &str, clock: &Clock) -> Option<When> {
             'y' => Span::new().try_years(number),
             _ => return None,
         };
-        let then = now.checked_sub(span.ok()?).ok()?;
+        let then = now.checked_sub(span.ok()?).ok().filter(|then| then.year() > 0)?;
         return Some(When::Since(Timestamp(offset.to_timestamp(then).ok()?.as_millisecond())));
     }
     let mut numbers = text.split(['-', '/']).map(|part| {
@@ -723,7 +766,9 @@ fn add(level: &mut Level, part: Part, negated: bool, sort: &mut Sort) {
     let expr = match part {
         Part::Unfinished => return,
         Part::Sort(by) => {
-            *sort = by;
+            if !negated {
+                *sort = by;
+            }
             return;
         }
         Part::Word(word) if word.field.is_none() && !negated => {
@@ -772,4 +817,340 @@ fn close(
         hint: None,
     });
     outer.parts.push(Expr::Not(Box::new(inner)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// 2026-09-21 13:30 UTC, 15:30 where the person is.
+    const CLOCK: Clock = Clock { now: Timestamp(1_789_997_400_000), utc_offset: 7200 };
+
+    fn show(expr: &Expr) -> String {
+        let list = |name: &str, parts: &[Expr]| {
+            format!("{name}[{}]", parts.iter().map(show).collect::<Vec<_>>().join(", "))
+        };
+        let field = |field: &Option<Field>| match field {
+            None => "",
+            Some(Field::Title) => "title:",
+            Some(Field::Body) => "body:",
+        };
+        match expr {
+            Expr::All => "all".into(),
+            Expr::Words(words) => words
+                .iter()
+                .map(|w| {
+                    format!("{}{}{}", field(&w.field), w.text, if w.prefix { "*" } else { "" })
+                })
+                .collect::<Vec<_>>()
+                .join("+"),
+            Expr::Phrase { text, slop, field: f } => format!("{}'{text}'~{slop}", field(f)),
+            Expr::Filter(Filter::Created(range)) => format!("created {}", show_range(range)),
+            Expr::Filter(Filter::Updated(range)) => format!("updated {}", show_range(range)),
+            Expr::Filter(filter) => format!("{filter:?}"),
+            Expr::And(parts) => list("And", parts),
+            Expr::Or(parts) => list("Or", parts),
+            Expr::Not(part) => format!("-{}", show(part)),
+        }
+    }
+
+    /// Local times, without midnight.
+    fn show_range(range: &TimeRange) -> String {
+        let end = |end: Option<Timestamp>| {
+            end.map_or(String::new(), |moment| {
+                let moment = Instant::from_millisecond(moment.0 + 7_200_000).unwrap();
+                Offset::UTC.to_datetime(moment).to_string().replace("T00:00:00", "")
+            })
+        };
+        format!("{}..{}", end(range.from), end(range.until))
+    }
+
+    #[track_caller]
+    fn check(text: &str, tree: &str) {
+        assert_eq!(show(&parse(text, false, &CLOCK).expr), tree, "{text}");
+    }
+
+    #[test]
+    fn words_and_groups() {
+        check("", "all");
+        check("  \t", "all");
+        check("landlord deposit", "landlord+deposit");
+        check("landlord tag:home deposit", "And[landlord+deposit, Tag(\"home\")]");
+        check("tag:home landlord", "And[Tag(\"home\"), landlord]");
+        check("a AND b", "And[a, b]");
+        check("a b AND c d", "And[a+b, c+d]");
+        check("a OR b c", "Or[a, b+c]");
+        check("a OR b OR c AND d", "Or[a, b, And[c, d]]");
+        check("(a OR b) c", "And[Or[a, b], c]");
+        check("((a))", "a");
+        check("a (b c) d", "And[a+d, b+c]");
+        check("a or b and not c", "a+or+b+and+not+c");
+        check("lease*", "lease*");
+        check("***", "***");
+        check("a & b", "a+b");
+        check("a -& b", "a+b");
+        check("&", "&");
+    }
+
+    #[test]
+    fn negation() {
+        check("-draft", "-draft");
+        check("a -b", "And[a, -b]");
+        check("a NOT b c", "And[a+c, -b]");
+        check("-\"a b\" -tag:x", "And[-'a b'~0, -Tag(\"x\")]");
+        check("-(a OR b) c", "And[-Or[a, b], c]");
+        check("--release", "--release");
+        check("a - b", "a+b");
+        check("-", "-");
+        check("well-known", "well-known");
+    }
+
+    #[test]
+    fn operators_in_odd_places() {
+        check("OR", "OR");
+        check("NOT", "NOT");
+        check("a OR", "a");
+        check("OR a", "a");
+        check("a AND OR b", "Or[a, b]");
+        check("a NOT", "a");
+        check("(a", "a");
+        check("a) b", "a+b");
+        check(")(", "all");
+        check("()", "all");
+        check("-()", "all");
+        check("a (OR) b", "a+b");
+    }
+
+    #[test]
+    fn phrases() {
+        check("\"the deposit\"", "'the deposit'~0");
+        check("\"the deposit\"~5 x", "And['the deposit'~5, x]");
+        check("\"a b\"~", "'a b'~0");
+        check("\"a b\"~99999999999999", "'a b'~1000");
+        check("\"open end", "'open end'~0");
+        check("\"\" x", "x");
+        check("“curly quotes”", "'curly quotes'~0");
+        check("a\"b c\"", "a\"b+c\"");
+        check("title:\"a b\"~2", "title:'a b'~2");
+        check("12\" disk", "12\"+disk");
+    }
+
+    #[test]
+    fn what_looks_like_a_filter_but_is_text() {
+        check("https://x.org/a?b#c", "https://x.org/a?b#c");
+        check("10:30 C++ C# .net", "10:30+C+++C#+.net");
+        check("me@x.org mailto:me@x.org", "me@x.org+mailto:me@x.org");
+        check("foo:bar std::mem a>b <html>", "foo:bar+std::mem+a>b+<html>");
+        check("due:today link:\"a b\" like:x", "And[due:today+like:x, 'a b'~0]");
+        check("updated:\"last week\"", "'last week'~0");
+        check("is:open is:odd", "And[Is(Todo), is:odd]");
+        check("#1 #", "#1");
+        check("print(x) f(", "print(x)+f(");
+        check("title:", "all");
+        check("a tag: b", "a+b");
+    }
+
+    #[test]
+    fn fields_and_filters() {
+        check("title:foo body:bar intitle:x*", "And[title:foo, body:bar, title:x*]");
+        check("#Home/Lease tag:#Über/", "And[Tag(\"home/lease\"), Tag(\"uber\")]");
+        check("in:\"My Work\"/Leases", "Notebook(\"my work/leases\")");
+        check("notebook:/A//B/ path:c", "And[Notebook(\"a/b\"), Notebook(\"c\")]");
+        check("type:pdf ext:.MD mime:text/plain", "And[Kind(Pdf), Kind(Markdown), Kind(Text)]");
+        check(
+            "is:done is:pinned is:trashed task:open",
+            "And[Is(Done), Is(Pinned), Is(Trashed), Is(Todo)]",
+        );
+        check(
+            "has:task has:link has:attachment has:image",
+            "And[Has(Task), Has(Link), Has(Attachment), Has(Image)]",
+        );
+        check("(tag:a OR tag:b) x", "And[Or[Tag(\"a\"), Tag(\"b\")], x]");
+        check("TAG:x", "Tag(\"x\")");
+        let sorted = parse("a sort:title", false, &CLOCK);
+        assert_eq!((show(&sorted.expr).as_str(), sorted.sort), ("a", Sort::Title));
+    }
+
+    #[test]
+    fn dates() {
+        for (text, range) in [
+            ("created:2026", "created 2026-01-01..2027-01-01"),
+            ("created:2026-03", "created 2026-03-01..2026-04-01"),
+            ("updated:2026-02-28", "updated 2026-02-28..2026-03-01"),
+            ("updated:2026/2/28", "updated 2026-02-28..2026-03-01"),
+            ("updated:2026-01..2026-03", "updated 2026-01-01..2026-04-01"),
+            ("updated:2026-03..2026-01", "updated 2026-01-01..2026-04-01"),
+            ("updated:2026..", "updated 2026-01-01.."),
+            ("updated:..2026", "updated ..2027-01-01"),
+            ("updated:30d..7d", "updated 2026-08-22T15:30:00..2026-09-14T15:30:00"),
+            ("updated:7d", "updated 2026-09-14T15:30:00.."),
+            ("updated:2w", "updated 2026-09-07T15:30:00.."),
+            ("updated:3m", "updated 2026-06-21T15:30:00.."),
+            ("updated:1y", "updated 2025-09-21T15:30:00.."),
+            ("updated:today", "updated 2026-09-21..2026-09-22"),
+            ("updated:Yesterday", "updated 2026-09-20..2026-09-21"),
+            ("updated>2026-03", "updated 2026-04-01.."),
+            ("updated>=2026-03", "updated 2026-03-01.."),
+            ("updated<2026-03", "updated ..2026-03-01"),
+            ("created<=2026-03", "created ..2026-04-01"),
+            ("before:2026-03-01", "updated ..2026-03-01"),
+            ("after:2026-03-01", "updated 2026-03-02.."),
+            ("newer_than:7d", "updated 2026-09-14T15:30:00.."),
+            ("older_than:1y", "updated ..2025-09-21T15:30:00"),
+        ] {
+            check(text, range);
+        }
+        for text in [
+            "updated:2026-13",
+            "updated:2026-02-30",
+            "updated:..",
+            "updated:soon",
+            "updated:26",
+            "updated:99999999999d",
+            "updated:9999y",
+            "updated:-7d",
+            "updated:2026-03-01-01",
+            "updated:é",
+            "updated:3é",
+            "updated:2026-",
+            "created:12345",
+            "before:1..2",
+            "updated:9999",
+        ] {
+            check(text, text);
+            let chips = parse(text, false, &CLOCK).chips;
+            assert!(chips.len() == 1 && chips[0].hint.is_some(), "{text}: {chips:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_word_being_typed_is_a_prefix() {
+        for (text, tree) in [
+            ("lan", "lan*"),
+            ("lan ", "lan"),
+            ("big lan", "big+lan*"),
+            ("title:lan", "title:lan*"),
+            ("a -lan", "And[a, -lan]"),
+            ("\"a lan", "'a lan'~0"),
+            ("(a lan", "a+lan*"),
+            ("foo:ba", "foo:ba*"),
+        ] {
+            assert_eq!(show(&parse(text, true, &CLOCK).expr), tree, "{text}");
+        }
+    }
+
+    #[test]
+    fn chips() {
+        for (text, labels) in [
+            ("plain words", &[][..]),
+            ("a tag:home -draft \"the deposit\"", &["tag:home", "−draft", "\"the deposit\""]),
+            ("NOT tag:x -(a \"b\") sort:title", &["−tag:x", "−(a \"b\")", "sort:title"]),
+            ("\"open end", &["\"open end\""]),
+            ("title:foo \"a b\"~3", &["title:foo", "\"a b\"~3"]),
+            ("re:lease tag:", &["re:lease", "tag:"]),
+            ("link:\"a b\" updated:\"last week\"", &["link:\"a b\"", "updated:\"last week\""]),
+            ("Re: lease localhost:80 C:\\x", &[]),
+        ] {
+            let query = parse(text, false, &CLOCK);
+            let found: Vec<_> = query.chips.iter().map(|chip| chip.label.as_str()).collect();
+            assert_eq!(found, labels, "{text}");
+        }
+        let chips = parse("foo:bar is:odd", false, &CLOCK).chips;
+        assert!(chips[0].hint.as_deref().is_some_and(|hint| hint.contains("no filter")));
+        assert!(chips[1].hint.as_deref().is_some_and(|hint| hint.contains("pinned")));
+    }
+
+    #[test]
+    fn hostile_input_is_bounded() {
+        let many = 100_000;
+        for text in [
+            "(".repeat(many),
+            "(a ".repeat(many),
+            "-(a ".repeat(many),
+            ")".repeat(many),
+            "a OR (b AND ".repeat(many),
+            "-".repeat(many),
+            "- ".repeat(many),
+            "NOT ".repeat(many),
+            "\"".repeat(many),
+            "tag:\"".repeat(many),
+            "a(".repeat(many),
+            "#".repeat(many),
+            "OR ".repeat(many),
+            "tag:x".repeat(many),
+        ] {
+            let query = parse(&text, true, &CLOCK);
+            let mut deepest = 0;
+            let mut waiting = vec![(&query.expr, 1)];
+            while let Some((expr, depth)) = waiting.pop() {
+                deepest = deepest.max(depth);
+                match expr {
+                    Expr::And(parts) | Expr::Or(parts) => {
+                        waiting.extend(parts.iter().map(|part| (part, depth + 1)));
+                    }
+                    Expr::Not(part) => waiting.push((part, depth + 1)),
+                    _ => {}
+                }
+            }
+            assert!(deepest <= 3 * MAX_DEPTH + 3, "{deepest} levels");
+            query.meaning_text();
+        }
+    }
+
+    fn well_formed() -> impl Strategy<Value = Vec<&'static str>> {
+        proptest::collection::vec(
+            prop::sample::select(vec![
+                "word",
+                "über",
+                "tag:home",
+                "-draft",
+                "\"the deposit\"",
+                "\"a b\"~2",
+                "#x/y",
+                "-(a OR \"b\")",
+                "NOT tag:z",
+                "title:x",
+                "body:\"p q\"",
+                "updated:7d",
+                "foo:bar",
+                "is:odd",
+                "in:\"My Work\"",
+                "-\"no\"",
+                "日本語",
+                "sort:title",
+            ]),
+            0..8,
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_gives_a_query(text in "(\\PC|[ ()\"*#:~<>.-]|tag:|OR |NOT |updated:|2026-0|\"){0,40}", typing: bool) {
+            let query = parse(&text, typing, &CLOCK);
+            let mut end = 0;
+            for chip in &query.chips {
+                prop_assert!(chip.range.start >= end && chip.range.start < chip.range.end);
+                prop_assert!(text.get(chip.range.clone()).is_some());
+                end = chip.range.end;
+            }
+            query.filter_expr();
+            query.is_quoted();
+            query.meaning_text();
+        }
+
+        #[test]
+        fn cutting_a_chip_removes_it_and_nothing_else(parts in well_formed()) {
+            let text = parts.join(" ");
+            let chips = parse(&text, false, &CLOCK).chips;
+            for (index, chip) in chips.iter().enumerate() {
+                let mut cut = text.clone();
+                cut.replace_range(chip.range.clone(), "");
+                let left: Vec<_> = parse(&cut, false, &CLOCK).chips.into_iter().map(|c| (c.label, c.hint)).collect();
+                let mut expected: Vec<_> = chips.iter().map(|c| (c.label.clone(), c.hint.clone())).collect();
+                expected.remove(index);
+                prop_assert_eq!(left, expected);
+            }
+        }
+    }
 }

@@ -174,3 +174,53 @@ fn count_scoring(expr: &Expr) -> (usize, usize) {
             .fold((0, 0), |sum, part| (sum.0 + part.0, sum.1 + part.1)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse;
+
+    fn read(text: &str) -> Query {
+        parse(text, false, &Clock { now: Timestamp(1_789_997_400_000), utc_offset: 0 })
+    }
+
+    #[test]
+    fn what_narrows_is_kept() {
+        for (text, narrowed) in [
+            ("a b", None),
+            ("a AND b", None),
+            ("a tag:x", Some("tag:x")),
+            ("a tag:x is:todo", Some("tag:x is:todo")),
+            ("a \"b c\"", Some("\"b c\"")),
+            ("a -b", Some("-b")),
+            ("a -(b tag:x)", Some("-(b tag:x)")),
+            ("a OR tag:x", None),
+            ("tag:y (a OR tag:x)", Some("tag:y")),
+            ("(a tag:z) OR tag:x", Some("tag:z OR tag:x")),
+            ("title:a b", Some("title:a")),
+        ] {
+            let expected = narrowed.map(|text| read(text).expr);
+            assert_eq!(read(text).filter_expr(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_asked_for() {
+        for (text, meaning, quoted) in [
+            ("", "", false),
+            ("a \"b c\" d", "a b c d", false),
+            ("a -b -(c d) tag:x", "a", false),
+            ("\"b c\" tag:x -a", "b c", true),
+            ("\"a\" OR \"b\"", "a b", true),
+            ("tag:x", "", false),
+            ("title:a*", "a", false),
+        ] {
+            let query = read(text);
+            assert_eq!(
+                (query.meaning_text().as_str(), query.is_quoted()),
+                (meaning, quoted),
+                "{text}"
+            );
+        }
+    }
+}
