@@ -11,7 +11,7 @@ const depths = Object.fromEntries(
 );
 
 export const editorTheme = EditorView.theme({
-  "&": { height: "100%", color: "var(--text)", backgroundColor: "transparent", fontSize: "var(--text-body)" },
+  "&": { flex: "1", color: "var(--text)", backgroundColor: "transparent", fontSize: "var(--text-body)" },
   "&.cm-focused": { outline: "none" },
   ".cm-scroller": { fontFamily: "var(--font-text)", lineHeight: "1.65", overflowAnchor: "none" },
   ".cm-content": {
@@ -74,9 +74,10 @@ export const editorTheme = EditorView.theme({
   ".cm-task-box:checked": {
     borderColor: "var(--accent)",
     backgroundColor: "var(--accent)",
-    backgroundImage:
-      "url(\"data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16' fill='none' stroke='white' stroke-width='2.4' stroke-linecap='round' stroke-linejoin='round'%3E%3Cpath d='M3.5 8.5l3 3 6-7'/%3E%3C/svg%3E\")",
-    backgroundSize: "100%",
+  },
+  ".cm-task-box:checked::before": {
+    content: '""', display: "block", width: "0.32em", height: "0.6em", margin: "0.06em 0 0 0.29em",
+    border: "solid var(--on-accent)", borderWidth: "0 2px 2px 0", transform: "rotate(42deg)",
   },
   ".cm-task-box:focus-visible": { outline: "2px solid var(--accent)", outlineOffset: "2px" },
   ".cm-task-done": { color: "var(--text-3)", textDecoration: "line-through", textDecorationColor: "color-mix(in srgb, currentColor 35%, transparent)" },
@@ -111,6 +112,7 @@ export const editorTheme = EditorView.theme({
   ".cm-table-line .cm-inline-code": { padding: "0", fontSize: "1em" },
   ".cm-table-line .cm-tag": { padding: "0", fontSize: "1em" },
 
+  ".cm-term": { backgroundColor: "var(--mark)", color: "var(--mark-text)", borderRadius: "2px" },
   ".cm-rule": { display: "inline-block", width: "100%", height: "1px", verticalAlign: "middle", backgroundColor: "var(--line-strong)" },
   ".cm-embed-image": { display: "block", maxWidth: "100%", height: "auto", borderRadius: "6px", margin: "0.4em 0", textIndent: "0" },
   ".cm-embed-chip": {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { ApiError, Note, NoteDraft, Saved } from "../api";
-import { type Backend, NoteSession, OpenNotes, storageVault, type Vault } from "./session.svelte";
+import { OpenNotes } from "./openNotes";
+import { type Backend, NoteSession, storageVault, type Vault } from "./session.svelte";
 
 function aNote(change: Partial<Note> = {}): Note {
   return {
@@ -35,7 +36,6 @@ class Desk implements Backend {
         },
         fail: async (error) => {
           // The page gets a plain object from the shell, not an Error.
-          // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
           reject(error);
           await vi.advanceTimersByTimeAsync(0);
         },
