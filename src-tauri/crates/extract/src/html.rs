@@ -1,0 +1,208 @@
+//! Web pages: the main content, or the whole body where no article stands out, to Markdown.
+
+use dom_query::{Document, NodeRef};
+use dom_smoothie::{Config, Metadata, Readability};
+use encoding_rs::Encoding;
+use htmd::options::{BrStyle, BulletListMarker, HrStyle, Options};
+use htmd::{Element, HtmlToMarkdown};
+
+use crate::clean::clean;
+use crate::{Attachments, Extracted, Failure, date, one_line, text, yaml};
+
+/// Readability looks at each element several times; pages with more are taken whole.
+const MAX_ARTICLE_SOURCE: usize = 8 << 20;
+/// The parser keeps about twenty times its source in memory.
+const MAX_SOURCE: usize = 48 << 20;
+/// Browsers look for the encoding's declaration no further.
+const DECLARATION_BYTES: usize = 4096;
+/// Characters that make a text a page's article even beside much else, as in Firefox's reader view.
+const ARTICLE_CHARS: usize = 500;
+
+pub(crate) fn html(bytes: &[u8]) -> Result<Extracted, Failure> {
+    let (source, _) = text::decode(bytes, declared_encoding(bytes));
+    if source.bytes().filter(|b| matches!(b, 0..=8 | 14..=26)).count() * 50 > source.len() {
+        return Err(Failure::Binary);
+    }
+    let mut warnings = Vec::new();
+    let mut attachments = Attachments::default();
+    let cleaned = clean(&text::tidy(&source), &mut attachments);
+    drop(source);
+    if cleaned.html.len() > MAX_SOURCE {
+        return Err(Failure::TooLarge(MAX_SOURCE));
+    }
+    if cleaned.flattened {
+        warnings.push("Elements nested too deeply lost their formatting.".to_owned());
+    }
+    let page = Document::from(cleaned.html.as_str());
+    let address = address(&page).or(cleaned.saved_from);
+    let has_content = page.select("body *").exists();
+    let (meta, article) = if cleaned.html.len() <= MAX_ARTICLE_SOURCE && has_content {
+        readable(&cleaned.html)
+    } else {
+        (Metadata::default(), None)
+    };
+    drop(cleaned.html);
+
+    let body = whole_body(&page);
+    let content = article.unwrap_or(body);
+    let mut markdown = to_markdown(&content)?;
+    let title = one_line(&meta.title).or_else(|| one_line(&page.select("title").text()));
+    let title = title.or_else(|| one_line(&page.select("h1").first().text()));
+    if let Some(title) = &title {
+        markdown = without_title(&markdown, title);
+    }
+    let used = |name: &str| markdown.contains(&format!("]({name})"));
+    attachments.files.retain(|file| used(&file.name));
+
+    let named = |name: &str| {
+        let metas = page.select("meta[name]");
+        let meta = metas.nodes().iter().find(|meta| attribute(meta, "name").eq_ignore_ascii_case(name));
+        meta.map(|meta| attribute(meta, "content"))
+    };
+    let author = meta.byline.as_deref().and_then(author).or_else(|| named("author").and_then(|a| author(&a)));
+    let published = meta.published_time.or_else(|| named("date")).or_else(|| named("dcterms.created"));
+    let created_ms = published.as_deref().and_then(date::parse);
+    let created = published.filter(|_| created_ms.is_some());
+    Ok(Extracted {
+        title,
+        front_matter: yaml(&[
+            ("source", address.as_deref()),
+            ("author", author.as_deref()),
+            ("created", created.as_deref()),
+        ]),
+        body: markdown,
+        tags: named("keywords").map(|words| crate::keywords(&words)).unwrap_or_default(),
+        kind: "html",
+        created_ms,
+        updated_ms: meta.modified_time.as_deref().and_then(date::parse),
+        attachments: attachments.files,
+        warnings,
+        keep_original: true,
+    })
+}
+
+/// The encoding that the page declares, in a `meta` element or as XML does.
+fn declared_encoding(bytes: &[u8]) -> Option<&'static Encoding> {
+    let head = String::from_utf8_lossy(&bytes[..bytes.len().min(DECLARATION_BYTES)]).to_ascii_lowercase();
+    let xml = head.trim_start().starts_with("<?xml");
+    let label = |key: &str| {
+        let rest = head[head.find(key)? + key.len()..].trim_start().strip_prefix('=')?;
+        let rest = rest.trim_start().trim_start_matches(['"', '\'']);
+        let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ';' | '>' | '/'));
+        Encoding::for_label(&rest.as_bytes()[..end.unwrap_or(rest.len())])
+    };
+    // A declaration that can be read as bytes is not one of UTF-16.
+    let found = label("charset").or_else(|| if xml { label("encoding") } else { None });
+    found.map(|encoding| encoding.output_encoding())
+}
+
+fn attribute(node: &NodeRef<'_>, name: &str) -> String {
+    node.attr(name).map(|value| value.to_string()).unwrap_or_default()
+}
+
+fn is_web(url: &str) -> bool {
+    url.starts_with("http://") || url.starts_with("https://")
+}
+
+/// Where the page is from, by its own word.
+fn address(page: &Document) -> Option<String> {
+    let candidates = [("link[rel=\"canonical\"]", "href"), ("meta[property=\"og:url\"]", "content")];
+    candidates.iter().find_map(|(selector, name)| {
+        let url = page.select(selector).first().attr(name)?.trim().to_owned();
+        is_web(&url).then_some(url)
+    })
+}
+
+/// A name as in a byline; some sites put an address or nothing much there.
+fn author(text: &str) -> Option<String> {
+    let line = one_line(text)?;
+    let name = ["by ", "By ", "BY ", "By: "].iter().find_map(|by| line.strip_prefix(by)).unwrap_or(&line);
+    (!is_web(name) && name.chars().any(char::is_alphabetic)).then(|| name.to_owned())
+}
+
+/// What the page says of itself, and its article's HTML if one stands out.
+fn readable(source: &str) -> (Metadata, Option<String>) {
+    let config = Config { char_threshold: ARTICLE_CHARS, ..Config::default() };
+    let Ok(mut reader) = Readability::new(source, None, Some(config)) else {
+        return (Metadata::default(), None);
+    };
+    let meta = reader.get_article_metadata(reader.parse_json_ld());
+    if !reader.is_probably_readable() {
+        return (meta, None);
+    }
+    let Ok(article) = reader.parse() else { return (meta, None) };
+    let enough = article.length >= ARTICLE_CHARS;
+    (meta, enough.then(|| article.content.to_string()))
+}
+
+/// The body's HTML without what surrounds the content on every page of a site.
+fn whole_body(page: &Document) -> String {
+    let noise = "nav, footer, aside, noscript, button, select, [hidden], [role=\"navigation\"], [role=\"banner\"], \
+         [role=\"contentinfo\"], [role=\"search\"], dialog, svg, canvas";
+    let body = page.select("body").first();
+    let main = page.select("main, [role=\"main\"]");
+    let articles = page.select("article");
+    let chosen = if main.length() == 1 {
+        main
+    } else if articles.length() == 1 {
+        articles
+    } else {
+        body.clone()
+    };
+    let chosen = if chosen.text().trim().is_empty() { body } else { chosen };
+    chosen.select(noise).remove();
+    chosen.html().to_string()
+}
+
+fn to_markdown(html: &str) -> Result<String, Failure> {
+    let options = Options {
+        br_style: BrStyle::Backslash,
+        bullet_list_marker: BulletListMarker::Dash,
+        ul_bullet_spacing: 1,
+        ol_number_spacing: 1,
+        hr_style: HrStyle::Dashes,
+        ..Options::default()
+    };
+    let converter = HtmlToMarkdown::builder()
+        .options(options)
+        .skip_tags(vec!["script", "style", "head", "title", "template", "noscript", "button", "select"])
+        .add_handler(vec!["input"], |_: &dyn htmd::element_handler::Handlers, element: Element| {
+            let value = |name: &str| element.attrs.iter().find(|a| &*a.name.local == name).map(|a| a.value.to_string());
+            let is_box = value("type").is_some_and(|kind| kind.eq_ignore_ascii_case("checkbox"));
+            is_box.then(|| if value("checked").is_some() { "[x] ".into() } else { "[ ] ".into() })
+        })
+        .build();
+    let markdown = converter.convert(html).map_err(|error| Failure::Damaged(error.to_string()))?;
+    Ok(tidy_markdown(&markdown))
+}
+
+/// At most one empty line in a row, and none but one line end at the end.
+fn tidy_markdown(markdown: &str) -> String {
+    let mut out = String::with_capacity(markdown.len());
+    let mut empty = 0;
+    for line in markdown.lines() {
+        let line = line.trim_end().replace('\u{a0}', " ");
+        let line = if line.trim().is_empty() { "" } else { line.as_str() };
+        empty = if line.is_empty() { empty + 1 } else { 0 };
+        if empty <= 1 && !(out.is_empty() && line.is_empty()) {
+            out.push_str(line);
+            out.push('\n');
+        }
+    }
+    out.truncate(out.trim_end().len());
+    if !out.is_empty() {
+        out.push('\n');
+    }
+    out
+}
+
+/// The text without a first heading that only repeats the title.
+fn without_title(markdown: &str, title: &str) -> String {
+    let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
+    let first = markdown.lines().next().unwrap_or_default();
+    let heading = first.trim_start_matches('#');
+    if heading.len() < first.len() && !plain(title).is_empty() && plain(heading) == plain(title) {
+        return markdown[first.len()..].trim_start().to_owned();
+    }
+    markdown.to_owned()
+}
