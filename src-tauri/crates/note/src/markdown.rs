@@ -366,6 +366,8 @@ pub(crate) struct PlainText {
     hidden_until: Option<&'static str>,
     /// In `![[picture.png|300]]`: the target, shown if the text is only a size.
     wiki_image: Option<(String, usize)>,
+    /// At the start of `[[#Heading]]`: its sign is not part of the text.
+    at_own_heading: bool,
 }
 
 impl PlainText {
@@ -389,6 +391,9 @@ impl PlainText {
 
     pub(crate) fn take(&mut self, event: &Event<'_>) {
         match event {
+            Event::Text(text) if std::mem::take(&mut self.at_own_heading) => {
+                self.text.push_str(text.strip_prefix('#').unwrap_or(text));
+            }
             Event::Text(text) | Event::Code(text) => self.text.push_str(text),
             Event::InlineMath(text) | Event::DisplayMath(text) => self.text.push_str(text),
             Event::SoftBreak | Event::HardBreak => self.end_line(),
@@ -401,6 +406,13 @@ impl PlainText {
             Event::Start(tag) => match tag {
                 Tag::Image { link_type: LinkType::WikiLink { .. }, dest_url, .. } => {
                     self.wiki_image = Some((dest_url.to_string(), self.text.len()));
+                }
+                Tag::Link {
+                    link_type: LinkType::WikiLink { has_pothole: false },
+                    dest_url,
+                    ..
+                } => {
+                    self.at_own_heading = dest_url.starts_with('#');
                 }
                 Tag::Paragraph
                 | Tag::Heading { .. }
@@ -551,7 +563,7 @@ mod tests {
             ("# A *b*\n\nc **d** `e`\nf", "A b\nc d e\nf"),
             ("- a\n- b\n  - c\n\n1. d", "a\nb\nc\nd"),
             ("[text](url) ![alt](pic.png) <https://x.org>", "text alt https://x.org"),
-            ("[[a|b]] [[c]] [[d#e]] ![[p.png|300]]", "b c d#e p.png"),
+            ("[[a|b]] [[c]] [[d#e]] [[#f]] ![[p.png|300]]", "b c d#e f p.png"),
             ("| a | b |\n|---|---|\n| c | d |", "a  b\nc  d"),
             ("```rust\nlet a = \"#b\";\n```", "let a = \"#b\";"),
             ("a &amp; b \\* &copy;", "a & b * ©"),
