@@ -1,0 +1,257 @@
+//! What came from outside: attachments of notes, imports and their items, source files.
+
+use note::{NoteId, Timestamp};
+use rusqlite::{Row, params};
+
+use crate::read::sql_int;
+use crate::{
+    AttachmentRef, Digest, Import, ImportId, ImportItem, ImportState, ItemCounts, ItemState, Read,
+    Result, Source, StoreError, Write,
+};
+
+impl Write<'_> {
+    /// Ties a stored attachment to a note, or replaces the tie of the same name and digest. The note takes a new seq.
+    pub fn attach(&mut self, note: NoteId, attachment: &AttachmentRef) -> Result<note::Seq> {
+        self.change(|write| {
+            let seq = write.touch(note)?;
+            write.execute(
+                "INSERT OR REPLACE INTO attachments (note, digest, name, mime, size, role)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![
+                    note.0,
+                    attachment.digest,
+                    attachment.name,
+                    attachment.mime,
+                    attachment.size as i64,
+                    attachment.role,
+                ],
+            )?;
+            Ok(seq)
+        })
+    }
+
+    /// Unties an attachment from a note; false if it was not tied. The file stays.
+    pub fn detach(&mut self, note: NoteId, digest: &Digest) -> Result<bool> {
+        self.change(|write| {
+            let untied = write.execute(
+                "DELETE FROM attachments WHERE note = ?1 AND digest = ?2",
+                params![note.0, digest],
+            )?;
+            if untied > 0 {
+                write.touch(note)?;
+            }
+            Ok(untied > 0)
+        })
+    }
+
+    /// Records that an import of files and folders into a notebook begins.
+    pub fn begin_import(
+        &mut self,
+        roots: &[String],
+        notebook: &str,
+        now: Timestamp,
+    ) -> Result<ImportId> {
+        self.change(|write| {
+            write.execute(
+                "INSERT INTO imports (notebook, state, started) VALUES (?1, ?2, ?3)",
+                params![notebook, ImportState::Running, now.0],
+            )?;
+            let id = write.conn.last_insert_rowid();
+            for (ordinal, root) in roots.iter().enumerate() {
+                write.execute(
+                    "INSERT INTO import_roots (import, ordinal, path) VALUES (?1, ?2, ?3)",
+                    params![id, ordinal as i64, root],
+                )?;
+            }
+            Ok(ImportId(id))
+        })
+    }
+
+    /// Records what became of one file of an import.
+    pub fn put_import_item(
+        &mut self,
+        import: ImportId,
+        path: &str,
+        state: ItemState,
+        reason: Option<&str>,
+        note: Option<NoteId>,
+    ) -> Result<()> {
+        self.change(|write| {
+            write.execute(
+                "INSERT INTO import_items (import, path, state, reason, note) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (import, path) DO UPDATE
+                 SET state = excluded.state, reason = excluded.reason, note = excluded.note",
+                params![import.0, path, state, reason, note.map(|note| note.0)],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Moves an import to another state; `now` becomes its end unless it runs again.
+    pub fn set_import_state(
+        &mut self,
+        import: ImportId,
+        state: ImportState,
+        error: Option<&str>,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.change(|write| {
+            let finished = (state != ImportState::Running).then_some(now.0);
+            let found = write.execute(
+                "UPDATE imports SET state = ?2, finished = ?3, error = ?4 WHERE id = ?1",
+                params![import.0, state, finished, error],
+            )?;
+            if found == 0 { Err(StoreError::NoSuchImport { import }) } else { Ok(()) }
+        })
+    }
+
+    /// Records which note a file became, so that importing it again is recognised. Forgotten with the note.
+    pub fn record_source(
+        &mut self,
+        path: &str,
+        digest: &Digest,
+        size: u64,
+        mtime: Timestamp,
+        note: NoteId,
+    ) -> Result<()> {
+        self.change(|write| {
+            write.execute(
+                "INSERT INTO sources (path, digest, size, mtime, note) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (path) DO UPDATE SET digest = excluded.digest, size = excluded.size,
+                     mtime = excluded.mtime, note = excluded.note",
+                params![path, digest, size as i64, mtime.0, note.0],
+            )?;
+            Ok(())
+        })
+    }
+}
+
+const SELECT_IMPORT: &str = "SELECT id, notebook, state, started, finished, error FROM imports";
+const SELECT_SOURCE: &str = "SELECT path, digest, size, mtime, note FROM sources";
+const SELECT_ATTACHMENT: &str = "SELECT name, digest, mime, size, role FROM attachments";
+
+impl Read<'_> {
+    /// A note's attachments by name, the source file first.
+    pub fn attachments(&self, note: NoteId) -> Result<Vec<AttachmentRef>> {
+        self.rows(
+            &format!("{SELECT_ATTACHMENT} WHERE note = ?1 ORDER BY role DESC, name, digest"),
+            [note.0],
+            attachment_from_row,
+        )
+    }
+
+    /// An attachment as some note refers to it.
+    pub fn attachment(&self, digest: &Digest) -> Result<Option<AttachmentRef>> {
+        self.row(
+            &format!("{SELECT_ATTACHMENT} WHERE digest = ?1 ORDER BY note LIMIT 1"),
+            [digest],
+            attachment_from_row,
+        )
+    }
+
+    /// Every import, newest first.
+    pub fn imports(&self) -> Result<Vec<Import>> {
+        self.rows(&format!("{SELECT_IMPORT} ORDER BY id DESC"), [], import_from_row)?
+            .into_iter()
+            .map(|import| self.completed(import))
+            .collect()
+    }
+
+    pub fn import(&self, id: ImportId) -> Result<Option<Import>> {
+        self.row(&format!("{SELECT_IMPORT} WHERE id = ?1"), [id.0], import_from_row)?
+            .map(|import| self.completed(import))
+            .transpose()
+    }
+
+    /// Adds roots and counts.
+    fn completed(&self, mut import: Import) -> Result<Import> {
+        import.roots = self.rows(
+            "SELECT path FROM import_roots WHERE import = ?1 ORDER BY ordinal",
+            [import.id.0],
+            |row| row.get(0),
+        )?;
+        let counts = self.rows(
+            "SELECT state, count(*) FROM import_items WHERE import = ?1 GROUP BY state",
+            [import.id.0],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        for (state, count) in counts {
+            match state {
+                ItemState::Pending => import.counts.pending = count,
+                ItemState::Imported => import.counts.imported = count,
+                ItemState::Skipped => import.counts.skipped = count,
+                ItemState::Failed => import.counts.failed = count,
+            }
+        }
+        Ok(import)
+    }
+
+    /// One page of an import's files by path; only those in `state`, if given.
+    pub fn import_items(
+        &self,
+        import: ImportId,
+        state: Option<ItemState>,
+        offset: usize,
+        limit: usize,
+    ) -> Result<Vec<ImportItem>> {
+        self.rows(
+            "SELECT path, state, reason, note FROM import_items
+             WHERE import = ?1 AND (?2 IS NULL OR state = ?2) ORDER BY path LIMIT ?3 OFFSET ?4",
+            params![import.0, state, sql_int(limit), sql_int(offset)],
+            |row| {
+                Ok(ImportItem {
+                    path: row.get(0)?,
+                    state: row.get(1)?,
+                    reason: row.get(2)?,
+                    note: row.get::<_, Option<i64>>(3)?.map(NoteId),
+                })
+            },
+        )
+    }
+
+    /// Imported files with these bytes.
+    pub fn source_by_digest(&self, digest: &Digest) -> Result<Vec<Source>> {
+        self.rows(
+            &format!("{SELECT_SOURCE} WHERE digest = ?1 ORDER BY path"),
+            [digest],
+            source_from_row,
+        )
+    }
+
+    pub fn source_by_path(&self, path: &str) -> Result<Option<Source>> {
+        self.row(&format!("{SELECT_SOURCE} WHERE path = ?1"), [path], source_from_row)
+    }
+}
+
+fn attachment_from_row(row: &Row<'_>) -> rusqlite::Result<AttachmentRef> {
+    Ok(AttachmentRef {
+        name: row.get(0)?,
+        digest: row.get(1)?,
+        mime: row.get(2)?,
+        size: row.get::<_, i64>(3)?.cast_unsigned(),
+        role: row.get(4)?,
+    })
+}
+
+fn import_from_row(row: &Row<'_>) -> rusqlite::Result<Import> {
+    Ok(Import {
+        id: ImportId(row.get(0)?),
+        roots: Vec::new(),
+        notebook: row.get(1)?,
+        state: row.get(2)?,
+        started: Timestamp(row.get(3)?),
+        finished: row.get::<_, Option<i64>>(4)?.map(Timestamp),
+        error: row.get(5)?,
+        counts: ItemCounts::default(),
+    })
+}
+
+fn source_from_row(row: &Row<'_>) -> rusqlite::Result<Source> {
+    Ok(Source {
+        path: row.get(0)?,
+        digest: row.get(1)?,
+        size: row.get::<_, i64>(2)?.cast_unsigned(),
+        mtime: Timestamp(row.get(3)?),
+        note: NoteId(row.get(4)?),
+    })
+}
