@@ -373,37 +373,46 @@ class Builder {
     }
     const first = doc.lineAt(node.from).number;
     const last = Math.min(doc.lineAt(node.to).number, first + MAX_TABLE_LINES);
-    const rows: { at: { from: number; number: number }; cells: { from: number; to: number; rule: boolean }[] }[] = [];
+    const rows: { from: number; rule: boolean; cells: { from: number; to: number; width: number }[] }[] = [];
     const widths: number[] = [];
+    const sides = splitRow(doc.line(Math.min(first + 1, last)).text).map(({ from, to }) => {
+      const rule = doc.line(Math.min(first + 1, last)).text.slice(from, to).trim();
+      return rule.endsWith(":") ? (rule.startsWith(":") ? "centre" : "right") : "left";
+    });
     for (let number = first; number <= last; number++) {
       const at = doc.line(number);
-      const cells = splitRow(at.text).map((cell) => ({
-        from: at.from + cell.from,
-        to: at.from + cell.to,
-        rule: number === first + 1,
-      }));
-      rows.push({ at, cells });
+      const rule = number === first + 1;
+      const cells = splitRow(at.text).map((cell) => {
+        const [from, to] = [at.from + cell.from, at.from + cell.to];
+        return { from, to, width: this.shownLength(from, to) };
+      });
+      rows.push({ from: at.from, rule, cells });
       cells.forEach((cell, column) => {
-        if (!cell.rule) widths[column] = Math.max(widths[column] ?? 0, this.shownLength(cell.from, cell.to));
+        // A rule of many dashes does not make a column wide.
+        widths[column] = Math.max(widths[column] ?? 0, rule ? 0 : cell.width);
       });
     }
-    if (widths.reduce((sum, width) => sum + width + 3, 0) > MAX_TABLE_WIDTH) return;
-    for (const { at, cells } of rows) {
-      if (at.from > this.to || at.from < this.from - 1000) continue;
+    if (widths.reduce((sum, width) => sum + width + 1, 0) > MAX_TABLE_WIDTH) return;
+    for (const { from, rule, cells } of rows) {
+      if (from > this.to || from < this.from - 1000) continue;
       cells.forEach((cell, column) => {
-        const missing = (widths[column] ?? 0) - this.shownLength(cell.from, cell.to);
-        if (missing > 0)
-          this.ranges.push(
-            Decoration.widget({
-              widget: new TextWidget((cell.rule ? "-" : "\u00a0").repeat(missing), cell.rule ? "cm-table-pad cm-dim" : "cm-table-pad"),
-              side: 1,
-            }).range(cell.to),
-          );
+        const missing = (widths[column] ?? 0) - cell.width;
+        if (missing <= 0) return;
+        const side = rule ? "left" : (sides[column] ?? "left");
+        const before = side === "right" ? missing : side === "centre" ? Math.floor(missing / 2) : 0;
+        this.pad(cell.from, before, rule, -1);
+        this.pad(cell.to, missing - before, rule, 1);
       });
     }
     for (const at of this.visibleLines(node.from, node.to))
       for (let i = at.text.indexOf("|"); i >= 0; i = at.text.indexOf("|", i + 1))
         if (at.text[i - 1] !== "\\") this.add(mark("cm-table-bar"), at.from + i, at.from + i + 1);
+  }
+
+  private pad(pos: number, count: number, rule: boolean, side: 1 | -1): void {
+    if (count <= 0) return;
+    const widget = rule ? new TextWidget("-".repeat(count), "cm-table-rule") : new TextWidget("\u00a0".repeat(count), "cm-table-pad");
+    this.ranges.push(Decoration.widget({ widget, side }).range(pos));
   }
 
   private shownLength(from: number, to: number): number {
@@ -422,22 +431,13 @@ function displayWidth(text: string): number {
   return width;
 }
 
-/** A table row's cells as offsets into its text, without bars and the spaces around. */
+/** A table row's cells from bar to bar, as offsets into its text. */
 export function splitRow(text: string): { from: number; to: number }[] {
-  const cells: { from: number; to: number }[] = [];
   const bars: number[] = [];
   for (let i = 0; i < text.length; i++) if (text[i] === "|" && text[i - 1] !== "\\") bars.push(i);
-  const outer = /^\s*\|/.test(text);
-  const bounds = outer ? bars : [-1, ...bars];
-  if (!/\|\s*$/.test(text) || bars.length === 0) bounds.push(text.length);
-  for (let i = 0; i + 1 < bounds.length; i++) {
-    let from = (bounds[i] ?? 0) + 1;
-    let to = bounds[i + 1] ?? text.length;
-    while (from < to && /\s/.test(text[from] ?? "")) from += 1;
-    while (to > from && /\s/.test(text[to - 1] ?? "")) to -= 1;
-    cells.push({ from, to });
-  }
-  return cells;
+  const bounds = /^\s*\|/.test(text) ? bars : [-1, ...bars];
+  if (!/\|\s*$/.test(text)) bounds.push(text.length);
+  return bounds.slice(0, -1).map((bar, index) => ({ from: bar + 1, to: bounds[index + 1] ?? text.length }));
 }
 
 class LivePreview {
