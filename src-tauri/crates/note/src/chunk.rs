@@ -48,7 +48,7 @@ pub fn chunk(
     let mut cutter = Cutter::new(title, body, note, budget.max(1), measure);
     let blocks = cutter.cut_long_blocks();
     let groups = cutter.pack(&blocks);
-    let groups = cutter.join_tiny(&blocks, groups);
+    let groups = cutter.join_tiny(&blocks, &groups);
     let mut chunks = Vec::with_capacity(groups.len());
     let mut waiting: Vec<Vec<Block>> =
         groups.into_iter().rev().map(|group| blocks[group].to_vec()).collect();
@@ -413,34 +413,54 @@ impl<'a> Cutter<'a> {
     }
 
     /// Joins what is too short to be found for itself to the text beside it.
-    fn join_tiny(&mut self, blocks: &[Block], groups: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    fn join_tiny(&mut self, blocks: &[Block], groups: &[Range<usize>]) -> Vec<Range<usize>> {
         let tiny = self.budget / TINY_SHARE;
         let cost =
             |group: &Range<usize>| blocks[group.clone()].iter().map(|b| b.cost).sum::<usize>();
+        let only_headings =
+            |group: &Range<usize>| blocks[group.clone()].iter().all(|block| block.heading);
         let mut joined: Vec<(Range<usize>, usize)> = Vec::with_capacity(groups.len());
-        for group in groups {
-            let own = cost(&group);
+        for (index, group) in groups.iter().enumerate() {
+            let own = cost(group);
+            let section = blocks[group.start].section;
+            let room = self.room(section);
             if let Some((last, total)) = joined.last_mut() {
-                // A section's few words go with what follows; the last ones with what is before.
-                let room = self
-                    .room(blocks[last.start].section)
-                    .min(self.room(blocks[group.start].section));
-                if (*total < tiny || own < tiny) && *total + own <= room {
+                let last_section = blocks[last.start].section;
+                let fits = *total + own <= room.min(self.room(last_section));
+                let waits = *total < tiny || only_headings(last);
+                let joins = (own < tiny || only_headings(group))
+                    && !groups.get(index + 1).is_some_and(|next| {
+                        // It goes with what follows instead, if it belongs there rather.
+                        let next_section = blocks[next.start].section;
+                        own + cost(next) <= room.min(self.room(next_section))
+                            && (only_headings(group)
+                                || self.shared(section, next_section)
+                                    > self.shared(section, last_section))
+                    });
+                if fits && (waits || joins) {
                     last.end = group.end;
                     *total += own;
                     continue;
                 }
             }
-            joined.push((group, own));
+            joined.push((group.clone(), own));
         }
         joined.into_iter().map(|(group, _)| group).collect()
+    }
+
+    /// How many headings two sections have in common.
+    fn shared(&self, a: usize, b: usize) -> usize {
+        let (a, b) = (&self.note.sections[a], &self.note.sections[b]);
+        a.iter().zip(b).take_while(|(a, b)| a == b).count()
     }
 
     /// The chunk of some blocks, and whether it keeps the budget.
     fn assemble(&self, group: &[Block]) -> (Chunk, bool) {
         let sections = &self.note.sections;
-        let first = &sections[group[0].section];
-        let shared = group.iter().fold(first.len(), |shared, block| {
+        // A heading alone does not say where the text stands.
+        let content = || group.iter().filter(|block| !block.heading);
+        let first = &sections[content().next().unwrap_or(&group[0]).section];
+        let shared = content().fold(first.len(), |shared, block| {
             let path = &sections[block.section];
             first[..shared].iter().zip(path).take_while(|(a, b)| a == b).count()
         });
@@ -449,7 +469,7 @@ impl<'a> Cutter<'a> {
         let mut text = prefix;
         for block in group {
             // A heading that is in the path is not said twice.
-            if block.heading && sections[block.section].len() <= shared {
+            if block.heading && path.starts_with(&sections[block.section]) {
                 continue;
             }
             let block_text = self.note.text[block.text.clone()].trim();
@@ -542,6 +562,9 @@ mod tests {
         check("", "a", 10, &["a"]);
         check("T", "a *b*\n\n- c\n- d", 10, &["T\na b\nc\nd"]);
         check("T", "# H\n\na", 10, &["T\nH\na"]);
+        check("T", "# A\n\n## B\n\na", 20, &["T\nA › B\na"]);
+        check("T", "# A\n\n# B\n\na", 10, &["T\nB\nA\na"]);
+        check("T", "# A\n\n# B", 10, &["T\nA\nB"]);
         check("Lease", "# Lease\n\na", 10, &["Lease\na"]);
         assert_eq!(chunk("", "---\n\n[r]: x\n", 10, &words), []);
     }
@@ -561,6 +584,17 @@ mod tests {
     fn small_sections_are_joined() {
         let body = "# Log\n\n## Mon\n\na\n\n## Tue\n\nb\n\n## Wed\n\nc";
         check("T", body, 60, &["T\nLog\nMon\na\nTue\nb\nWed\nc"]);
+    }
+
+    #[test]
+    fn a_heading_goes_with_what_follows_it() {
+        let text = "one two three four five six seven eight nine ten";
+        let body = format!("# A\n\n{text}\n\n# B\n\n## C\n\n{text}");
+        let chunks = chunk("", &body, 40, &words);
+        check_cover(&body, &chunks).unwrap();
+        let paths: Vec<_> = chunks.iter().map(|c| c.heading_path.join("/")).collect();
+        assert_eq!(paths, ["A", "B/C"]);
+        assert!(body[chunks[1].range.clone()].starts_with("# B"));
     }
 
     #[test]
@@ -615,6 +649,32 @@ mod tests {
         let headings =
             format!("# {}\n{}", "h".repeat(many), "###### b\n\ntext\n\n".repeat(many / 10));
         check_cover(&headings, &chunk(&"t".repeat(many), &headings, 256, &chars)).unwrap();
+    }
+
+    #[test]
+    fn notes_of_real_vaults_are_covered() {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../../shared/data/vaults");
+        let mut folders = vec![std::path::PathBuf::from(root)];
+        if !folders[0].is_dir() {
+            println!("skipped: no vaults in ../shared/data");
+            return;
+        }
+        let mut notes = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|ext| ext == "md") {
+                    let body = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
+                    let chunks = chunk("A title", &body, 120, &words);
+                    assert_eq!(check_cover(&body, &chunks), Ok(()), "{}", path.display());
+                    assert!(chunks.iter().all(|c| words(&c.text) <= 120), "{}", path.display());
+                    notes += 1;
+                }
+            }
+        }
+        assert!(notes > 0);
     }
 
     proptest! {

@@ -55,9 +55,9 @@ pub enum HasFlag {
 /// Narrows, never scores.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Filter {
-    /// A tag and those below it; folded to lower case.
+    /// A tag and those below it, as [`crate::fold`] gives it, without `#`.
     Tag(String),
-    /// A notebook and those below it; folded to lower case.
+    /// A notebook and those below it, as [`crate::fold`] gives its path.
     Notebook(String),
     Kind(Kind),
     Created(TimeRange),
