@@ -107,8 +107,7 @@ export const editorTheme = EditorView.theme({
 
   ".cm-table-line": { fontFamily: "var(--font-mono)", fontSize: "0.86em", fontVariantLigatures: "none" },
   ".cm-table-head": { fontWeight: "650" },
-  ".cm-table-bar": { color: "var(--line-strong)" },
-  ".cm-table-rule": { color: "var(--line-strong)" },
+  ".cm-table-bar, .cm-table-bar *, .cm-table-rule, .cm-table-rule *": { color: "var(--line-strong)" },
   ".cm-table-line .cm-inline-code": { padding: "0", fontSize: "1em" },
   ".cm-table-line .cm-tag": { padding: "0", fontSize: "1em" },
 
@@ -123,20 +122,20 @@ export const editorTheme = EditorView.theme({
 
   ".cm-panels": { backgroundColor: "var(--surface)", color: "var(--text)", zIndex: "5" },
   ".cm-panels-top": { borderBottom: "1px solid var(--line)" },
-  ".cm-panel.cm-search": { display: "flex", flexWrap: "wrap", alignItems: "center", gap: "0.35rem", padding: "0.45rem 2.2rem 0.45rem 0.75rem", fontSize: "0.85rem", fontFamily: "var(--font-ui)" },
-  ".cm-panel.cm-search br": { flexBasis: "100%", height: "0", content: '""' },
-  ".cm-panel.cm-search label": { display: "inline-flex", alignItems: "center", gap: "0.3rem", fontSize: "0.8rem", margin: "0", color: "var(--text-3)" },
-  ".cm-panel.cm-search [name=close]": { fontSize: "1.2rem", right: "0.6rem", top: "0.45rem", color: "var(--text-3)", padding: "0 0.4rem", cursor: "pointer" },
+  ".cm-find": { display: "flex", flexDirection: "column", gap: "0.3rem", padding: "0.4rem max(1rem, calc((100% - var(--measure)) / 2))", fontFamily: "var(--font-ui)", fontSize: "var(--text-ui)" },
+  ".cm-find-row": { display: "flex", flexWrap: "wrap", alignItems: "center", gap: "0.25rem" },
   ".cm-textfield": {
-    font: "inherit", color: "var(--text)", backgroundColor: "var(--surface)", border: "1px solid var(--line-strong)", borderRadius: "6px",
-    padding: "0.25rem 0.55rem", margin: "0", minWidth: "13rem",
+    flex: "1 1 9rem", maxWidth: "20rem", minWidth: "0", height: "1.75rem", margin: "0", padding: "0 0.55rem", font: "inherit", color: "var(--text)",
+    backgroundColor: "var(--canvas)", border: "1px solid var(--field-line)", borderRadius: "6px",
   },
-  ".cm-textfield:focus": { outline: "2px solid var(--accent)", outlineOffset: "-1px" },
-  ".cm-button": {
-    font: "inherit", color: "var(--text)", backgroundImage: "none", backgroundColor: "var(--surface)", border: "1px solid var(--line)",
-    borderRadius: "6px", padding: "0.22rem 0.6rem", margin: "0", cursor: "pointer", textTransform: "capitalize",
+  ".cm-textfield:focus": { borderColor: "var(--accent)", outline: "1px solid var(--accent)" },
+  ".cm-find-count": { minWidth: "4.2rem", padding: "0 0.4rem", color: "var(--text-3)", fontSize: "var(--text-sm)", fontVariantNumeric: "tabular-nums", whiteSpace: "nowrap" },
+  ".cm-find-button, .cm-find-toggle": {
+    minWidth: "1.75rem", height: "1.75rem", padding: "0 0.5rem", borderRadius: "6px", color: "var(--text-2)", textAlign: "center", fontSize: "var(--text-sm)",
   },
-  ".cm-button:hover": { backgroundColor: "var(--hover)" },
+  ".cm-find-button:hover, .cm-find-toggle:hover": { backgroundColor: "var(--hover)", color: "var(--text)" },
+  ".cm-find-toggle[aria-pressed=true], .cm-find-toggle[aria-expanded=true]": { backgroundColor: "var(--accent-soft)", color: "var(--accent-strong)" },
+  ".cm-find-close": { marginInlineStart: "auto" },
   ".cm-searchMatch": { backgroundColor: "color-mix(in srgb, var(--mark) 55%, transparent)", borderRadius: "2px" },
   ".cm-searchMatch-selected": { backgroundColor: "var(--mark)", outline: "1px solid var(--field-line)" },
 
