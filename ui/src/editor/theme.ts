@@ -128,7 +128,7 @@ export const editorTheme = EditorView.theme({
     flex: "1 1 9rem", maxWidth: "20rem", minWidth: "0", height: "1.75rem", margin: "0", padding: "0 0.55rem", font: "inherit", color: "var(--text)",
     backgroundColor: "var(--canvas)", border: "1px solid var(--field-line)", borderRadius: "6px",
   },
-  ".cm-textfield:focus": { borderColor: "var(--accent)", outline: "1px solid var(--accent)" },
+  ".cm-textfield:focus": { borderColor: "var(--accent)", outline: "1px solid var(--accent)", outlineOffset: "0" },
   ".cm-find-count": { minWidth: "4.2rem", padding: "0 0.4rem", color: "var(--text-3)", fontSize: "var(--text-sm)", fontVariantNumeric: "tabular-nums", whiteSpace: "nowrap" },
   ".cm-find-button, .cm-find-toggle": {
     minWidth: "1.75rem", height: "1.75rem", padding: "0 0.5rem", borderRadius: "6px", color: "var(--text-2)", textAlign: "center", fontSize: "var(--text-sm)",

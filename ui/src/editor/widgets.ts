@@ -96,7 +96,7 @@ export class EmbedWidget extends WidgetType {
   }
 
   override eq(other: EmbedWidget): boolean {
-    return JSON.stringify(other.embed) === JSON.stringify(this.embed) && other.alt === this.alt && other.width === this.width;
+    return other.alt === this.alt && other.width === this.width && other.embed.kind === this.embed.kind && source(other.embed) === source(this.embed);
   }
 
   override toDOM(view: EditorView): HTMLElement {
@@ -146,6 +146,18 @@ export class EmbedWidget extends WidgetType {
 
   override ignoreEvent(): boolean {
     return false;
+  }
+}
+
+function source(embed: Embed): string {
+  switch (embed.kind) {
+    case "image":
+    case "remote":
+      return embed.url;
+    case "file":
+      return `${embed.attachment.digest}/${embed.attachment.name}`;
+    case "missing":
+      return embed.name;
   }
 }
 
