@@ -20,7 +20,11 @@ const MAX_TABLE_LINES = 400;
 const MAX_TABLE_WIDTH = 110;
 const MAX_DEPTH = 8;
 
-const hide = Decoration.replace({});
+/**
+ * Hidden markup stays in the line at no size. Replacing it would put breaking points around it (a full stop after a
+ * link could begin a line), and may not be done across a line end.
+ */
+const hide = Decoration.mark({ class: "cm-hidden" });
 const marks = new Map<string, Decoration>();
 const lines = new Map<string, Decoration>();
 
@@ -264,7 +268,8 @@ class Builder {
         alt = alt.slice(0, size.index);
       }
     }
-    if (!address) return;
+    // What spans lines may not be replaced here.
+    if (!address || this.state.doc.lineAt(node.from).to < node.to) return;
     const embed = resolveEmbed(address, this.state.field(attachmentsField));
     const widget = new EmbedWidget(embed, alt, Math.min(width, 4000));
     if (this.touches(node.from, node.to)) {
@@ -289,9 +294,8 @@ class Builder {
     const to = firstLine.from + callout[0].length;
     const bare = to >= firstLine.to;
     const label = callout[1].charAt(0).toUpperCase() + callout[1].slice(1).toLowerCase();
-    this.ranges.push(
-      (bare ? Decoration.replace({ widget: new TextWidget(label, "cm-callout-name") }) : hide).range(from, to),
-    );
+    if (bare) this.ranges.push(Decoration.replace({ widget: new TextWidget(label, "cm-callout-name") }).range(from, to));
+    else this.hide(from, to);
   }
 
   private listItem(node: SyntaxNode): void {

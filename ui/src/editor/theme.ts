@@ -48,6 +48,7 @@ export const editorTheme = EditorView.theme({
     borderRadius: "4px",
     padding: "0.1em 0.3em",
   },
+  ".cm-hidden, .cm-hidden *": { fontSize: "0", letterSpacing: "0", whiteSpace: "nowrap" },
   ".cm-markup, .cm-dim": { color: "var(--text-3)" },
   ".cm-link": { color: "var(--link)", textDecoration: "underline", textDecorationThickness: "1px", textUnderlineOffset: "3px", textDecorationColor: "color-mix(in srgb, currentColor 35%, transparent)" },
   "[data-link]": { cursor: "pointer" },
