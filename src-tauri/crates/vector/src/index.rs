@@ -177,8 +177,8 @@ impl VectorIndex {
     /// Turns full segments into graphs, merges small graphs, drops hidden vectors; true if it did
     /// anything. Takes about a second of one core per thousand vectors, so it belongs on a
     /// background thread; searches, changes and saves go on meanwhile. With nothing to do it
-    /// returns at once, so call it after every batch. Stops within 0.1 s of being `cancelled`;
-    /// what was not finished is done the next time.
+    /// returns at once, so call it after every batch. Stops soon after being `cancelled` (0.1 s, while
+    /// writing a large graph 0.5 s); what was not finished is done the next time.
     pub fn maintain(&self, cancelled: &(dyn Fn() -> bool + Sync)) -> Result<bool, VectorError> {
         self.writable()?;
         let _one = lock(&self.maintenance);
