@@ -9,6 +9,8 @@ export const openNotes = new OpenNotes(
   storageVault(localStorage, (message) => void api.reportError(message)),
 );
 
+void openNotes.recover();
+
 /** Headings that links asked for, until the note's tab has shown them. */
 export const wantedHeadings = new Map<NoteId, string>();
 

@@ -1,5 +1,6 @@
 // An open note: what the user typed, what the store has, and the way from one to the other.
 // At most one save is under way, the newest text wins, and a change made elsewhere is never overwritten unasked.
+import { mergeDrafts } from "./merge";
 import { type Api, errorCode, errorMessage, type Note, type NoteDraft, type NoteId } from "../api";
 
 export type Backend = Pick<Api, "getNote" | "saveNote" | "createNote">;
@@ -9,6 +10,8 @@ export interface Vault {
   keep(id: NoteId, revision: number, draft: NoteDraft): void;
   find(id: NoteId): { revision: number; draft: NoteDraft } | null;
   clear(id: NoteId): void;
+  /** Notes that something is kept of. */
+  ids(): NoteId[];
 }
 
 export type SavePhase =
@@ -43,6 +46,8 @@ export class NoteSession {
   savedAt: number | null = $state(null);
 
   private revision = 0;
+  /** The store's content of `revision`: what one's own changes are changes to; null if only its number is known. */
+  private base: NoteDraft | null = null;
   private edits = 0;
   private savedEdits = 0;
   private readBody: (() => string) | null = null;
@@ -161,6 +166,7 @@ export class NoteSession {
     this.phase = { kind: "saving" };
     try {
       const saved = await this.backend.saveNote(this.id, this.revision, draft);
+      this.base = draft;
       this.accept(saved.revision, edits);
     } catch (error) {
       await this.refused(error, draft, edits);
@@ -198,10 +204,11 @@ export class NoteSession {
         if (code === "conflict") {
           if (sameDraft(draftOf(theirs), draft)) {
             this.note = theirs;
-            this.failures = 0;
+            this.base = draft;
             this.accept(theirs.revision, edits);
             return;
           }
+          if (this.merge(theirs)) return;
           this.phase = { kind: "conflict", theirs };
           this.keep();
           return;
@@ -219,6 +226,20 @@ export class NoteSession {
     this.keep();
     // What the store calls invalid stays so until it is changed.
     if (code !== "invalid" && code !== "read_only") this.schedule(RETRIES[Math.min(this.failures, RETRIES.length) - 1] ?? DELAY);
+  }
+
+  /** Joins their changes with mine where they do not meet; the next save then stands on theirs. */
+  private merge(theirs: Note): boolean {
+    const merged = this.base && mergeDrafts(this.base, this.draft(), draftOf(theirs));
+    if (!merged) return false;
+    this.note = theirs;
+    this.base = draftOf(theirs);
+    this.revision = theirs.revision;
+    this.take(merged);
+    this.edits += 1;
+    this.failures = 0;
+    this.phase = { kind: "unsaved" };
+    return true;
   }
 
   /** Puts unsaved text where a restart finds it. */
@@ -261,6 +282,7 @@ export class NoteSession {
   async keepMine(): Promise<boolean> {
     if (this.phase.kind !== "conflict") return false;
     this.revision = this.phase.theirs.revision;
+    this.base = draftOf(this.phase.theirs);
     this.phase = { kind: "unsaved" };
     return this.flush();
   }
@@ -290,6 +312,7 @@ export class NoteSession {
     this.note = note;
     this.take(draftOf(note));
     this.revision = note.revision;
+    this.base = draftOf(note);
     this.savedEdits = this.edits;
     this.failures = 0;
     this.phase = { kind: "saved" };
@@ -364,6 +387,10 @@ export function storageVault(storage: Storage, report: (message: string) => void
     },
     clear(id) {
       storage.removeItem(key(id));
+    },
+    ids() {
+      const found = Array.from({ length: storage.length }, (_, index) => /^unsaved-note-(\d+)$/.exec(storage.key(index) ?? "")?.[1]);
+      return found.flatMap((id) => (id === undefined ? [] : [Number(id)]));
     },
   };
 }

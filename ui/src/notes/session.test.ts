@@ -223,6 +223,26 @@ describe("conflict", () => {
     expect(session.baseRevision).toBe(9);
   });
 
+  it("is none if they changed another place of the text, or something else", async () => {
+    session.adopt(aNote({ body: "one\ntwo\nthree\n" }));
+    type("one mine\ntwo\nthree\n");
+    void session.flush();
+    desk.stored = aNote({ revision: 9, body: "one\ntwo\nthree theirs\n", pinned: true });
+    await desk.call(0).fail(CONFLICT);
+    expect(desk.call(1)).toMatchObject({ base: 9, draft: { body: "one mine\ntwo\nthree theirs\n", pinned: true } });
+    await desk.call(1).succeed();
+    expect(session.phase.kind).toBe("saved");
+    expect(session.body).toBe("one mine\ntwo\nthree theirs\n");
+  });
+
+  it("is none if only the number moved on", async () => {
+    type("mine");
+    void session.flush();
+    desk.stored = aNote({ revision: 4 });
+    await desk.call(0).fail(CONFLICT);
+    expect(desk.call(1)).toMatchObject({ base: 4, draft: { body: "mine" } });
+  });
+
   it("arises again if theirs moved on while the user chose", async () => {
     await conflict();
     void session.keepMine();
@@ -301,6 +321,26 @@ describe("closing", () => {
     await vi.advanceTimersByTimeAsync(2_000);
     await desk.call(1).succeed();
     expect(desk.stored.body).toBe("precious");
+  });
+
+  it("saves at the next start what was left over, without the note being opened", async () => {
+    vault.keep(7, 3, { title: "Lease", body: "left over", front_matter: "", tags: ["home"], notebook: "Flat", pinned: false });
+    const recovered = new OpenNotes(desk, vault).recover();
+    await vi.advanceTimersByTimeAsync(0);
+    await desk.call(0).succeed();
+    await recovered;
+    expect(desk.stored.body).toBe("left over");
+    expect(vault.ids()).toEqual([]);
+  });
+
+  it("keeps unsaved text at once when the window goes away", async () => {
+    const open = new OpenNotes(desk, vault);
+    session = await open.acquire(7);
+    type("last words");
+    void open.flushAll();
+    expect(vault.find(7)?.draft.body).toBe("last words");
+    await desk.call(0).succeed();
+    expect(vault.find(7)).toBeNull();
   });
 
   it("shares one session between two tabs", async () => {
