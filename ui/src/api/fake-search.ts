@@ -75,7 +75,7 @@ function marksOf(text: string, words: string[]): [number, number][] {
 }
 
 function plain(text: string): string {
-  return text.replace(/[#*`>|]|\[\[|\]\]/g, " ").replace(/\s+/g, " ").trim();
+  return text.replace(/^\s*(?:[-*+]|\d+\.) (?:\[[ xX]\] )?/gm, "").replace(/[#*`>|]|\[\[|\]\]/g, " ").replace(/\s+/g, " ").trim();
 }
 
 function paragraphs(body: string): { start: number; end: number; text: string }[] {
@@ -85,7 +85,7 @@ function paragraphs(body: string): { start: number; end: number; text: string }[
     found.push({ start, end: start + part.length, text: part });
     start += part.length + 2;
   }
-  return found.filter((p) => p.text.trim() !== "");
+  return found.filter((p) => p.text.trim() !== "" && !/^#+ .*$/.test(p.text));
 }
 
 function headingAbove(body: string, at: number): string {
@@ -172,7 +172,7 @@ export function fakeSearch(request: SearchRequest, notes: Searchable[], degraded
     terms: words,
     degraded: degraded ? `Searching by meaning is still being prepared: ${degraded.notes - degraded.meaning_pending} of ${degraded.notes} notes` : null,
     took_ms: Math.max(1, Math.round(performance.now() - began)),
-    suggestion: nearest === null ? null : request.text.replace(new RegExp(`${last}$`, "i"), nearest),
+    suggestion: nearest === null ? null : request.text.toLowerCase().replace(last, nearest),
   };
 }
 

@@ -154,6 +154,7 @@ export function fakeApi(): Api {
   const excerpt = (body: string): string =>
     body
       .replace(/^#+ .*$/gm, "")
+      .replace(/^\s*(?:[-*+]|\d+\.) (?:\[[ xX]\] )?/gm, "")
       .replace(/```\w*|[*_`>#|]|\[\[|\]\]/g, "")
       .replace(/\s+/g, " ")
       .trim()
@@ -595,10 +596,12 @@ export function fakeApi(): Api {
     openInMain: async () => undefined,
     copyText: async () => undefined,
     reportError: async () => undefined,
+    closeApp: async () => undefined,
     onNotesChanged: notesChanged.add,
     onIndexStatus: indexStatus.add,
     onImportProgress: importProgress.add,
     onOpenNote: opened.add,
+    onCloseRequested: () => () => undefined,
     onQuickShown: quickShown.add,
     onFileDrop: fileDrop.add,
   };

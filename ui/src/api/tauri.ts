@@ -92,12 +92,14 @@ export function tauriApi(): Api {
     openInMain: (id, query) => call("open_in_main", { id, query }),
     copyText: (text) => call("copy_text", { text }),
     reportError: (message) => call("report_error", { message }),
+    closeApp: () => call("close_app"),
     addAttachment: (note, name, bytes) =>
       call("add_attachment", bytes, { headers: { "x-note": String(note), "x-name": encodeURIComponent(name) } }),
     onNotesChanged: (f) => on("notes-changed", f),
     onIndexStatus: (f) => on("index-status", f),
     onImportProgress: (f) => on("import-progress", f),
     onOpenNote: (f) => on("open-note", f),
+    onCloseRequested: (f) => on<null>("close-requested", () => f()),
     onQuickShown: (f) => on<null>("quick-shown", () => f()),
     onFileDrop: (f) => {
       // Only the entering event carries the paths; while hovering they are repeated from it.

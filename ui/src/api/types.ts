@@ -129,10 +129,13 @@ export interface Api {
   copyText(text: string): Promise<void>;
   /** Writes to the app’s log. */
   reportError(message: string): Promise<void>;
+  /** Everything is saved: the window may go. Called in answer to onCloseRequested. */
+  closeApp(): Promise<void>;
   onNotesChanged(f: (e: NotesChanged) => void): Unlisten;
   onIndexStatus(f: (s: IndexStatus) => void): Unlisten;
   onImportProgress(f: (s: ImportStatus) => void): Unlisten;
   onOpenNote(f: (e: { id: NoteId; query: string }) => void): Unlisten;
+  onCloseRequested(f: () => void): Unlisten;
   onQuickShown(f: () => void): Unlisten;
   onFileDrop(f: (e: { kind: "over" | "drop" | "leave"; paths: string[]; x: number; y: number }) => void): Unlisten;
 }

@@ -24,7 +24,7 @@ export class Keymap {
   keysOf(command: Command): string[] {
     const own = this.overrides[command.id];
     if (own !== undefined) return own === "" ? [] : [normalise(own)];
-    return command.keys.map(normalise);
+    return [...new Set(command.keys.map(normalise))];
   }
 
   /** The key to show for a command. */

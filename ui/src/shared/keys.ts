@@ -31,7 +31,9 @@ function keyName(event: KeyboardEvent): string {
 export function normalise(combo: string): string {
   const parts = combo.split("+").map((p) => p.trim());
   const key = combo.endsWith("++") ? "+" : (parts.pop() ?? "");
-  const modifiers = ORDER.filter((m) => parts.some((p) => p.toLowerCase() === m.toLowerCase()));
+  // Off a Mac, Ctrl and Mod are the same key.
+  const named = parts.map((p) => (!isMac && p.toLowerCase() === "ctrl" ? "mod" : p.toLowerCase()));
+  const modifiers = ORDER.filter((m) => named.includes(m.toLowerCase()));
   return [...modifiers, key.length === 1 ? key.toUpperCase() : key].join("+");
 }
 

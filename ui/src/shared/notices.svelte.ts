@@ -91,7 +91,9 @@ export class Notices {
     event.stopPropagation();
     const target = event.currentTarget instanceof HTMLElement ? event.currentTarget : null;
     const pointer = event instanceof MouseEvent && event.type === "contextmenu" && (event.clientX > 0 || event.clientY > 0);
-    const box = target?.getBoundingClientRect();
+    // A list has the focus for its rows: the menu belongs at the row.
+    const row = document.getElementById(target?.getAttribute("aria-activedescendant") ?? "");
+    const box = (row ?? target)?.getBoundingClientRect();
     const at = pointer ? { x: event.clientX, y: event.clientY } : { x: box?.left ?? 0, y: (box?.bottom ?? 0) + 4 };
     const active = document.activeElement instanceof HTMLElement ? document.activeElement : null;
     this.menu = { entries, label, ...at, returnTo: target?.matches("button, [tabindex]") ? target : active };

@@ -1,0 +1,75 @@
+import { createRequire } from "node:module";
+import { expect, test } from "./harness.mjs";
+
+const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+
+async function check(page, where) {
+  // Bypasses the page's policy, as a browser's own tools do.
+  const session = await page.context().newCDPSession(page);
+  const { readFile } = await import("node:fs/promises");
+  await session.send("Runtime.evaluate", { expression: await readFile(axe, "utf8") });
+  const violations = await page.evaluate(async () => {
+    const result = await window.axe.run(document, { resultTypes: ["violations"], rules: { region: { enabled: false } } });
+    return result.violations.map((v) => `${v.id} (${v.impact}): ${v.nodes.slice(0, 3).map((n) => `${n.target.join(" ")} ${n.any[0]?.message ?? n.all[0]?.message ?? n.none[0]?.message ?? ""}`).join("; ")}`);
+  });
+  expect(violations.length === 0, `${where}: ${violations.join("\n      ")}`);
+}
+
+const screens = {
+  start: async () => undefined,
+  search: async (page) => {
+    await page.keyboard.type("landlord deposit -draft");
+    await page.locator("[role=option]").first().waitFor();
+  },
+  list: async (page) => {
+    await page.locator("[role=treeitem]", { hasText: "All notes" }).click();
+    await page.locator("[role=option]").first().waitFor();
+  },
+  tasks: async (page) => {
+    await page.locator("[role=treeitem]", { hasText: "Tasks" }).first().click();
+    await page.waitForTimeout(300);
+  },
+  imports: async (page) => {
+    await page.locator("[role=treeitem]", { hasText: "Imports" }).click();
+    await page.locator(".file").first().waitFor();
+  },
+  settings: async (page) => page.keyboard.press("Control+,"),
+  palette: async (page) => {
+    await page.keyboard.press("Control+p");
+    await page.keyboard.type("tax");
+    await page.getByRole("option").first().waitFor();
+  },
+  help: async (page) => page.keyboard.press("F1"),
+  menu: async (page) => {
+    await page.locator("[role=treeitem]", { hasText: "Home" }).first().click({ button: "right" });
+    await page.getByRole("menu").waitFor();
+  },
+  note: async (page) => {
+    await page.keyboard.press("Control+p");
+    await page.keyboard.type("Vector");
+    await page.getByRole("option").first().waitFor();
+    await page.keyboard.press("Enter");
+    await page.locator("[role=tab][aria-selected=true]", { hasText: "Vector" }).waitFor();
+    await page.waitForTimeout(400);
+  },
+};
+
+for (const [name, prepare] of Object.entries(screens)) {
+  for (const dark of [false, true]) {
+    test(`access: ${name}, ${dark ? "dark" : "light"}`, async (open) => {
+      const page = await open("", { dark });
+      await prepare(page);
+      await page.waitForTimeout(150);
+      await check(page, name);
+    });
+  }
+}
+
+test("access: first run", async (open) => check(await open("?first"), "first run"));
+
+test("access: quick window", async (open) => {
+  const page = await open("", { page: "quick.html", width: 720, height: 440 });
+  await page.keyboard.type("deposit");
+  await page.getByRole("option").first().waitFor();
+  await check(page, "quick");
+});

@@ -1,0 +1,188 @@
+import { equal, expect, test } from "./harness.mjs";
+
+const active = '[role=tabpanel]:not([hidden])';
+const input = (page) => page.locator(`${active} input[role=combobox]`);
+const hits = (page) => page.locator(`${active} [role=option]`);
+const titles = (page) => page.locator(`${active} [role=option] .title`).allInnerTexts();
+const summary = (page) => page.locator(`${active} .summary`);
+const selected = (page) => page.locator(`${active} [role=option][aria-selected=true] .title`);
+
+async function search(page, text) {
+  await input(page).fill(text);
+  await page.waitForFunction(() => /hits?/.test(document.querySelector("[role=tabpanel]:not([hidden]) .summary")?.textContent ?? ""));
+}
+
+test("search: the box has the focus at the start, and hits come as one types", async (open) => {
+  const page = await open();
+  await page.keyboard.type("deposit");
+  await summary(page).getByText(/\d+ hits? · \d+ ms/).waitFor();
+  expect((await titles(page)).includes("Lease agreement 2024"), "the lease is a hit");
+  expect(await input(page).evaluate((e) => e === document.activeElement), "the focus stays in the box");
+  equal(await page.locator(`${active} mark`).first().innerText().then((t) => t.toLowerCase()), "deposit", "the word is marked");
+});
+
+test("search: a hit by meaning says so", async (open) => {
+  const page = await open();
+  await search(page, "landlord deposit");
+  const badge = page.locator(`${active} [role=option]`, { hasText: "Moving out" }).locator(".meaning");
+  expect((await badge.getAttribute("title")).includes("meaning"), "it explains itself");
+});
+
+test("search: arrows move the selection, the preview follows, Enter opens the note", async (open) => {
+  const page = await open();
+  await search(page, "landlord");
+  const first = await selected(page).innerText();
+  await page.keyboard.press("ArrowDown");
+  const second = await selected(page).innerText();
+  expect(first !== second, "the selection moved");
+  await page.locator(".preview h2", { hasText: second }).first().waitFor();
+  expect(await input(page).evaluate((e) => e === document.activeElement), "the focus stays in the box");
+  await page.keyboard.press("Enter");
+  await page.locator("[role=tab][aria-selected=true]", { hasText: second }).waitFor();
+});
+
+test("search: Ctrl+Enter opens each hit in a tab of its own, Enter reuses the passing one", async (open) => {
+  const page = await open();
+  await search(page, "tax");
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Control+1");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter");
+  equal(await page.locator("[role=tab]").count(), 2, "one note tab so far");
+  await page.keyboard.press("Control+1");
+  await page.keyboard.press("ArrowUp");
+  await page.keyboard.press("Control+Enter");
+  equal(await page.locator("[role=tab]").count(), 3, "now two");
+});
+
+test("search: a click on a chip takes its range out of the query", async (open) => {
+  const page = await open();
+  await search(page, 'landlord tag:home/lease -draft');
+  await page.getByRole("button", { name: "Remove tag:home/lease" }).click();
+  equal(await input(page).inputValue(), "landlord -draft", "the query without the filter");
+  await page.getByRole("button", { name: "Remove −draft" }).click();
+  equal(await input(page).inputValue(), "landlord", "and without the exclusion");
+});
+
+test("search: an unknown filter is a hint, not an error", async (open) => {
+  const page = await open();
+  await search(page, "colour:red");
+  await page.locator(".chip.odd", { hasText: "colour:red" }).waitFor();
+});
+
+test("search: the mode narrows to words and to meaning", async (open) => {
+  const page = await open();
+  await search(page, "landlord deposit");
+  const both = await hits(page).count();
+  await page.getByRole("button", { name: "Search by: Both" }).click();
+  await page.getByRole("menuitemradio", { name: "Words only" }).click();
+  await page.getByRole("button", { name: "Search by: Words" }).waitFor();
+  expect((await hits(page).count()) < both, "fewer by words alone");
+  equal(await page.locator(`${active} .meaning`).count(), 0, "none by meaning");
+});
+
+test("search: nothing found offers the spelling, fewer filters, and a note", async (open) => {
+  const page = await open();
+  await search(page, "landlrod in:Home");
+  await page.getByText("Nothing found for").waitFor();
+  await page.getByRole("button", { name: "without in:home" }).waitFor();
+  await page.getByRole("button", { name: "Create a note called “landlrod”" }).waitFor();
+  await page.getByRole("button", { name: "landlord in:home" }).click();
+  await hits(page).first().waitFor();
+});
+
+test("search: a failing search says so and can be tried again", async (open) => {
+  const page = await open("?fail=search");
+  await page.keyboard.type("tax");
+  await page.getByText("The search did not work").waitFor();
+  await page.getByRole("button", { name: "Try again" }).waitFor();
+});
+
+test("search: says what is not ready yet", async (open) => {
+  const page = await open("?degraded");
+  await search(page, "tax");
+  await page.getByText("still being prepared: 8 of 40 notes").waitFor();
+  await page.locator(".status", { hasText: "meaning 8 / 40" }).waitFor();
+});
+
+test("search: a saved note appears in an open search; selection and focus stay", async (open) => {
+  const page = await open();
+  await search(page, "weir");
+  await page.getByText("Nothing found for").waitFor();
+  await search(page, "landlord");
+  await page.keyboard.press("ArrowDown");
+  const before = await selected(page).innerText();
+  await page.evaluate(() => window.fakeShell.write("A landlord by another name", "landlord landlord"));
+  await page.locator(`${active} [role=option]`, { hasText: "A landlord by another name" }).waitFor();
+  equal(await selected(page).innerText(), before, "the same hit is selected");
+  expect(await input(page).evaluate((e) => e === document.activeElement), "the focus stays in the box");
+});
+
+test("search: what is scrolled to stays in place when hits are added above", async (open) => {
+  const page = await open("?notes=600");
+  await search(page, "units in:Archive sort:updated");
+  const list = page.locator(`${active} [role=listbox]`);
+  await list.evaluate((e) => (e.scrollTop = 2000));
+  await page.waitForTimeout(200);
+  const topRow = () =>
+    page.evaluate(() => {
+      const list = document.querySelector("[role=tabpanel]:not([hidden]) [role=listbox]");
+      const top = list.getBoundingClientRect().top;
+      const row = [...list.querySelectorAll("[role=option]")].find((r) => r.getBoundingClientRect().bottom > top + 1);
+      return { title: row.querySelector(".title").textContent, offset: Math.round(row.getBoundingClientRect().top - top) };
+    });
+  const before = await topRow();
+  await page.evaluate(() => window.fakeShell.write("Units at the weir", "units"));
+  await page.waitForTimeout(700);
+  equal(await topRow(), before, "the row at the top");
+});
+
+test("search: a long list is virtual and loads as it scrolls", async (open) => {
+  const page = await open("?notes=5000");
+  await search(page, "units");
+  await summary(page).getByText("5,000 hits").waitFor();
+  expect((await hits(page).count()) < 40, "only the rows in view exist");
+  await page.locator(`${active} [role=listbox]`).focus();
+  await page.keyboard.press("End");
+  await page.waitForFunction(() => document.querySelector('[role=tabpanel]:not([hidden]) [role=option][aria-posinset="5000"]') !== null);
+  await page.keyboard.press("End");
+  await page.locator(`${active} [role=option][aria-posinset="5000"][aria-selected=true]`).waitFor();
+});
+
+test("search: only the last of many keystrokes is shown", async (open) => {
+  const page = await open("?slow=30");
+  await page.keyboard.type("landlord", { delay: 5 });
+  await page.keyboard.press("Control+a");
+  await page.keyboard.type("sourdough", { delay: 5 });
+  await page.locator(`${active} [role=option]`, { hasText: "Sourdough" }).waitFor();
+  await page.waitForTimeout(300);
+  equal((await titles(page))[0], "Sourdough", "the first hit");
+});
+
+test("search: the star saves a search, the sidebar opens it again", async (open) => {
+  const page = await open();
+  await search(page, "sourdough");
+  await page.getByRole("button", { name: "Save this search" }).click();
+  await page.locator("[role=treeitem]", { hasText: "sourdough" }).waitFor();
+  await page.keyboard.press("Control+t");
+  await page.locator("[role=treeitem]", { hasText: "sourdough" }).click();
+  equal(await page.locator("[role=tab][aria-selected=true]").innerText(), "sourdough", "its tab is in front");
+});
+
+test("search: Esc clears; the recent notes are back", async (open) => {
+  const page = await open();
+  await search(page, "tax");
+  await page.keyboard.press("Escape");
+  equal(await input(page).inputValue(), "", "the box is empty");
+  await page.getByText("Recently changed").waitFor();
+});
+
+test("search: the help inserts an example", async (open) => {
+  const page = await open();
+  await search(page, "tax");
+  await page.getByRole("button", { name: "How to search" }).click();
+  await page.getByRole("button", { name: "is:pinned" }).click();
+  equal(await input(page).inputValue(), "tax is:pinned", "the query");
+  await page.getByRole("button", { name: "How to search" }).click();
+  await page.getByRole("dialog", { name: "How to search" }).waitFor({ state: "detached" });
+});

@@ -1,0 +1,144 @@
+import { equal, expect, test } from "./harness.mjs";
+
+const active = '[role=tabpanel]:not([hidden])';
+
+test("window: first run offers the welcome notebook, a folder, an import", async (open) => {
+  const page = await open("?first");
+  await page.getByRole("button", { name: /Open a folder of Markdown/ }).waitFor();
+  await page.keyboard.press("Enter");
+  await page.locator("h1", { hasText: "All notes" }).waitFor();
+});
+
+test("window: Ctrl+P goes to a note, a tag, a notebook and a command", async (open) => {
+  const page = await open();
+  await page.keyboard.press("Control+p");
+  await page.keyboard.type("sourd");
+  await page.getByRole("option", { name: /Sourdough/ }).waitFor();
+  await page.keyboard.press("Enter");
+  await page.locator("[role=tab][aria-selected=true]", { hasText: "Sourdough" }).waitFor();
+  await page.keyboard.press("Control+p");
+  await page.keyboard.type("#recipes/br");
+  await page.keyboard.press("Enter");
+  await page.locator(`${active} h1`, { hasText: "#recipes/bread" }).waitFor();
+  await page.keyboard.press("Control+p");
+  await page.keyboard.type("@flat");
+  await page.keyboard.press("Enter");
+  await page.locator(`${active} h1`, { hasText: "Home › Flat" }).waitFor();
+  await page.keyboard.press("Control+Shift+P");
+  await page.keyboard.type("settings");
+  await page.keyboard.press("Enter");
+  await page.locator(`${active} h1`, { hasText: "Settings" }).waitFor();
+});
+
+test("window: the palette gives the focus back", async (open) => {
+  const page = await open();
+  await page.keyboard.press("Control+p");
+  await page.keyboard.press("Escape");
+  expect(await page.locator(`${active} input[role=combobox]`).evaluate((e) => e === document.activeElement), "the query has the focus again");
+});
+
+test("window: files dropped anywhere are imported, and every file is accounted for", async (open) => {
+  const page = await open();
+  await page.locator("[role=treeitem]", { hasText: "Travel" }).click();
+  await page.evaluate(() => window.fakeShell.dropFiles("over", ["/home/you/Vault"]));
+  await page.getByText("Drop to import into Travel").waitFor();
+  await page.evaluate(() => window.fakeShell.dropFiles("drop", ["/home/you/Vault"]));
+  await page.locator(`${active} h2`, { hasText: "Vault" }).waitFor();
+  await page.locator(".status", { hasText: /import \d+ of 40/ }).waitFor();
+  await page.locator(".files .state", { hasText: "Done" }).waitFor({ timeout: 10_000 });
+  const counts = await page.locator(".filter").allInnerTexts();
+  const [all, imported, skipped, failed] = counts.map((c) => Number(c.replace(/\D/g, "")));
+  equal(imported + skipped + failed, all, "found = imported + skipped + failed");
+  await page.getByRole("button", { name: /^Failed/ }).click();
+  await page.locator(".file.failed").first().waitFor();
+  equal(await page.locator(".file").count(), failed, "the failed ones are listed");
+  await page.getByRole("button", { name: "Undo import" }).click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Undo import" }).click();
+  await page.locator(".files .state", { hasText: "Undone" }).waitFor();
+});
+
+test("window: an import can be cancelled", async (open) => {
+  const page = await open();
+  await page.keyboard.press("Control+Shift+I");
+  await page.getByRole("button", { name: "Choose a folder…" }).click();
+  await page.locator(`${active}`).getByRole("button", { name: "Cancel" }).click();
+  await page.locator(".files .state", { hasText: "Cancelled" }).waitFor();
+});
+
+test("window: theme, density and text size apply at once", async (open) => {
+  const page = await open();
+  await page.keyboard.press("Control+,");
+  await page.getByText("Dark", { exact: true }).click();
+  equal(await page.evaluate(() => document.documentElement.dataset.theme), "dark", "theme");
+  await page.getByText("Compact", { exact: true }).click();
+  equal(await page.evaluate(() => document.documentElement.dataset.density), "compact", "density");
+  await page.getByRole("button", { name: "Larger text" }).click();
+  equal(await page.evaluate(() => getComputedStyle(document.documentElement).fontSize), "17px", "text size");
+});
+
+test("window: the global key is recorded; one that is taken shows why and what else to do", async (open) => {
+  const page = await open();
+  await page.keyboard.press("Control+,");
+  await page.getByRole("button", { name: /^Global key/ }).click();
+  await page.keyboard.press("Control+Alt+t");
+  await page.getByText("Another program already uses Ctrl+Alt+T").waitFor();
+  await page.getByText("commonplace quick").waitFor();
+});
+
+test("window: a key is rebound, a conflict is refused, the rebinding works", async (open) => {
+  const page = await open();
+  await page.keyboard.press("Control+,");
+  await page.getByRole("button", { name: /^New note:/ }).click();
+  await page.keyboard.press("Control+p");
+  await page.getByText("already runs “Go to anything”").waitFor();
+  await page.getByRole("button", { name: /^Tasks:/ }).click();
+  await page.keyboard.press("Control+Alt+k");
+  await page.keyboard.press("Control+Alt+k");
+  await page.locator("[role=tab][aria-selected=true]", { hasText: "Tasks" }).waitFor();
+});
+
+test("window: F6 goes round the panes, F1 shows the keys", async (open) => {
+  const page = await open();
+  const pane = () => page.evaluate(() => document.activeElement.closest("[data-pane]")?.dataset.pane);
+  equal(await pane(), "panel", "it starts in the panel");
+  const seen = [];
+  for (let i = 0; i < 4; i++) {
+    await page.keyboard.press("F6");
+    seen.push(await pane());
+  }
+  equal(seen, ["status", "sidebar", "tabs", "panel"], "round and back");
+  await page.keyboard.press("F1");
+  await page.getByRole("dialog", { name: "Keys and help" }).waitFor();
+  await page.keyboard.press("Escape");
+  equal(await pane(), "panel", "the focus is back");
+});
+
+test("window: the status tells what can be searched", async (open) => {
+  const page = await open();
+  await page.evaluate(() => window.fakeShell.setStatus({ words_pending: 3, meaning_pending: 12 }));
+  await page.locator(".status", { hasText: "words 37 / 40" }).waitFor();
+  await page.locator(".status button", { hasText: "meaning 28 / 40" }).click();
+  await page.getByRole("dialog", { name: "What can be searched" }).waitFor();
+});
+
+test("window: a note from the quick window opens", async (open) => {
+  const page = await open();
+  await page.evaluate(() => window.fakeShell.openNote(1, "deposit"));
+  await page.locator("[role=tab][aria-selected=true]", { hasText: "Lease agreement 2024" }).waitFor();
+});
+
+test("window: nothing overflows at 900 × 600, nor at 200 % zoom", async (open) => {
+  for (const [width, height] of [
+    [900, 600],
+    [640, 400],
+  ]) {
+    const page = await open("", { width, height });
+    await page.keyboard.type("landlord");
+    await page.locator(`${active} [role=option]`).first().waitFor();
+    for (const key of ["Control+,", "Control+p"]) {
+      await page.keyboard.press(key);
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth || document.body.scrollHeight > innerHeight);
+      expect(!wide, `${width} × ${height} after ${key}: the page scrolls`);
+    }
+  }
+});
