@@ -1,1 +1,99 @@
-//! The keyword index: tantivy behind the domain's words.
+//! The keyword index: tantivy behind the domain's words. One document per note; what is not yet
+//! committed to disk is searched in memory, so a saved note is found at once. Knows nothing of
+//! SQLite, of vectors, or of who calls it.
+
+mod analysis;
+mod document;
+mod index;
+mod language;
+mod plan;
+mod schema;
+mod search;
+mod segment;
+mod snapshot;
+mod snippet;
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use note::NoteId;
+
+pub use document::NoteDocument;
+pub use index::KeywordIndex;
+
+/// One change of the index. Applying a change twice changes nothing.
+#[derive(Clone, Debug)]
+pub enum Change {
+    Put(Box<NoteDocument>),
+    Delete(NoteId),
+}
+
+/// Who may write: one process at a time; any number may read beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    ReadWrite,
+    ReadOnly,
+}
+
+/// What opening found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Opened {
+    Kept,
+    /// Nothing usable, for this reason: the index is empty and its cursor zero.
+    Fresh(String),
+}
+
+/// Which part of the hits to return, and whether the searcher still wants them.
+pub struct Search<'a> {
+    /// At most this many hits.
+    pub limit: usize,
+    /// Leave out this many first.
+    pub offset: usize,
+    /// Asked every few milliseconds at most; `true` ends the search with [`KeywordError::Cancelled`].
+    pub cancelled: &'a (dyn Fn() -> bool + Sync),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct KeywordHit {
+    pub note: NoteId,
+    /// BM25 and bonuses: comparable within one search; zero when nothing scores.
+    pub score: f32,
+    /// The whole query is this note's title.
+    pub title_exact: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KeywordHits {
+    /// Best first; in the query's sort order if it names one.
+    pub hits: Vec<KeywordHit>,
+    /// All notes that match, exactly.
+    pub total: usize,
+}
+
+/// The best passage of a text for a query.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Snippet {
+    pub text: String,
+    /// What matched: ascending byte ranges of `text` that do not touch each other.
+    pub marks: Vec<Range<usize>>,
+    /// How many different words of the query stand in `text`.
+    pub matched_words: usize,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum KeywordError {
+    #[error("the search was cancelled")]
+    Cancelled,
+    #[error("the keyword index was opened for reading only")]
+    ReadOnly,
+    #[error("the keyword index is closed")]
+    Closed,
+    #[error("the keyword index is damaged: {0}")]
+    Damaged(String),
+    #[error("keyword index folder {folder}: {source}")]
+    Folder { folder: PathBuf, source: std::io::Error },
+    #[error("reading the keyword index: {0}")]
+    Read(#[from] std::io::Error),
+    #[error("keyword index: {0}")]
+    Index(#[from] tantivy::TantivyError),
+}

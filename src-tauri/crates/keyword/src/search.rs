@@ -1,0 +1,865 @@
+//! Query → hits: walks the query tree over one snapshot, term by term. Every node gives a set of
+//! documents; words and phrases that are asked for also add to the scores.
+
+use std::cmp::{Ordering, Reverse};
+
+use note::{Expr, Field, Filter, HasFlag, IsFlag, NoteId, NoteSet, Query, Sort, TimeRange, Word};
+use rustc_hash::FxHashMap;
+
+use crate::analysis::Shape;
+use crate::document::{Facet, Origin, Pool, stem_term};
+use crate::plan::{
+    PlannedWord, Planner, Source, Unit, WEIGHTS, asked_for, wants_trashed, whole_text,
+};
+use crate::segment::Positions;
+use crate::snapshot::{Bits, Snapshot};
+use crate::{KeywordError, KeywordHit, KeywordHits};
+
+/// BM25: how soon repetitions of a word stop counting, and how much long notes pay for them.
+const K1: f32 = 1.2;
+const B: f32 = 0.75;
+/// Words of one group that are looked up; of more, the rarest. Bounds a pasted page.
+const MAX_WORDS: usize = 40;
+/// Terms that a prefix stands for in one segment, the most frequent of them.
+const MAX_PREFIXED: usize = 2_000;
+/// How much the words that only begin as typed count, against the word itself.
+const PREFIX_WEIGHT: f32 = 0.4;
+/// Terms that a misspelt word stands for, the nearest of them.
+const MAX_SIMILAR: usize = 12;
+/// Misspelt words of one query that are forgiven; each costs a walk over the dictionary.
+const MAX_FUZZY: u32 = 6;
+/// A word with more notes than this is taken to be spelt as meant.
+const FEW_HITS: usize = 0;
+/// Groups of up to this many words are short: notes with all of them come first.
+const SHORT_GROUP: usize = 4;
+/// Hits that are looked at again for words standing together.
+const RERANKED: usize = 100;
+/// Neighbouring words in the query that stand together in the note add this much of what the
+/// rarer of the two counts.
+const PROXIMITY_WEIGHT: f32 = 0.3;
+/// Pairs of neighbours that are looked at.
+const MAX_PAIRS: usize = 12;
+/// Farther apart than this many words, two words do not belong together.
+const NEAR: u32 = 8;
+
+/// Documents with the weighted count of what was looked up.
+type Postings = Vec<(u32, f32)>;
+
+/// What scoring needs to know of two neighbouring words.
+struct Pair {
+    first: Unit,
+    second: Unit,
+    gap: u32,
+    weight: f32,
+}
+
+pub(crate) struct Evaluation<'a> {
+    snapshot: &'a Snapshot,
+    planner: &'a mut Planner,
+    cancelled: &'a (dyn Fn() -> bool + Sync),
+    /// Documents that can be found at all.
+    scope: Bits,
+    /// Empty when nothing is scored.
+    scores: Vec<f32>,
+    counts: Vec<f32>,
+    pairs: Vec<Pair>,
+    fuzzy_left: u32,
+    average_length: f32,
+    /// The document to explain, and the explanation.
+    trace: Option<(u32, Vec<String>)>,
+}
+
+impl<'a> Evaluation<'a> {
+    fn new(
+        snapshot: &'a Snapshot,
+        planner: &'a mut Planner,
+        expr: &Expr,
+        scored: bool,
+        cancelled: &'a (dyn Fn() -> bool + Sync),
+    ) -> Self {
+        let mut scope = snapshot.live.clone();
+        if !wants_trashed(expr) {
+            scope.and_not(&snapshot.trashed);
+        }
+        let span = snapshot.span as usize;
+        Evaluation {
+            snapshot,
+            planner,
+            cancelled,
+            scope,
+            scores: if scored { vec![0.0; span] } else { Vec::new() },
+            counts: vec![0.0; span],
+            pairs: Vec::new(),
+            fuzzy_left: MAX_FUZZY,
+            average_length: (snapshot.length as f32 / snapshot.notes.max(1) as f32).max(1.0),
+            trace: None,
+        }
+    }
+
+    fn poll(&self) -> Result<(), KeywordError> {
+        if (self.cancelled)() { Err(KeywordError::Cancelled) } else { Ok(()) }
+    }
+
+    fn none(&self) -> Bits {
+        Bits::new(self.snapshot.span as usize)
+    }
+
+    fn bits(&self, postings: &Postings) -> Bits {
+        let mut bits = self.none();
+        for &(at, _) in postings {
+            bits.insert(at);
+        }
+        bits
+    }
+
+    fn eval(&mut self, expr: &Expr, scored: bool) -> Result<Bits, KeywordError> {
+        self.poll()?;
+        match expr {
+            Expr::All => Ok(self.scope.clone()),
+            Expr::Words(words) => self.words(words, scored),
+            Expr::Phrase { text, slop, field } => self.phrase(text, *slop, *field, scored),
+            Expr::Filter(filter) => self.filter(filter),
+            Expr::And(parts) => {
+                let mut bits = self.scope.clone();
+                for part in parts {
+                    bits.and(&self.eval(part, scored)?);
+                }
+                Ok(bits)
+            }
+            Expr::Or(parts) => {
+                let mut bits = self.none();
+                for part in parts {
+                    bits.or(&self.eval(part, scored)?);
+                }
+                Ok(bits)
+            }
+            Expr::Not(part) => {
+                let mut bits = self.scope.clone();
+                bits.and_not(&self.eval(part, false)?);
+                Ok(bits)
+            }
+        }
+    }
+
+    /// Runs `visit` over the parts and collects the weighted counts it makes.
+    fn gather(
+        &mut self,
+        mut visit: impl FnMut(
+            &crate::segment::Segment,
+            &mut dyn FnMut(u32, f32),
+        ) -> Result<(), KeywordError>,
+    ) -> Result<Postings, KeywordError> {
+        let mut postings = Postings::new();
+        let mut touched: Vec<u32> = Vec::new();
+        for part in &self.snapshot.parts {
+            if (self.cancelled)() {
+                return Err(KeywordError::Cancelled);
+            }
+            let (scope, counts) = (&self.scope, &mut self.counts);
+            let outcome = visit(&part.segment, &mut |doc, weight| {
+                let at = part.base + doc;
+                if scope.contains(at) {
+                    let count = &mut counts[at as usize];
+                    if *count == 0.0 {
+                        touched.push(at);
+                    }
+                    *count += weight;
+                }
+            });
+            for at in touched.drain(..) {
+                postings.push((at, std::mem::take(&mut self.counts[at as usize])));
+            }
+            outcome?;
+        }
+        Ok(postings)
+    }
+
+    fn gather_sources(&mut self, sources: &[Source]) -> Result<Postings, KeywordError> {
+        self.gather(|segment, add| {
+            for source in sources {
+                segment.each(source.pool, &source.term, &mut |doc, count| {
+                    add(doc, count as f32 * source.weight);
+                })?;
+            }
+            Ok(())
+        })
+    }
+
+    fn gather_prefix(&mut self, unit: &Unit) -> Result<Postings, KeywordError> {
+        let cancelled = self.cancelled;
+        let title = unit.field != Some(Field::Body);
+        let body = unit.field != Some(Field::Title);
+        let label = stem_term(Origin::Label, "", &unit.text);
+        self.gather(|segment, add| {
+            let mut pools = Vec::new();
+            if body {
+                pools.push((Pool::Text, &unit.text, 1.0));
+            }
+            if title {
+                pools.push((Pool::Title, &unit.text, WEIGHTS.title));
+            }
+            if body && title {
+                pools.push((Pool::Stem, &label, WEIGHTS.label));
+            }
+            for (pool, prefix, weight) in pools {
+                segment.each_prefixed(
+                    pool,
+                    prefix,
+                    MAX_PREFIXED,
+                    &mut || !cancelled(),
+                    &mut |doc, count| {
+                        add(doc, count as f32 * weight);
+                    },
+                )?;
+            }
+            if cancelled() { Err(KeywordError::Cancelled) } else { Ok(()) }
+        })
+    }
+
+    /// The notes with words spelt nearly like the unit, if it is long enough to tell.
+    fn gather_similar(&mut self, unit: &Unit) -> Result<Postings, KeywordError> {
+        let chars = unit.text.chars().count();
+        let distance: u8 = match chars {
+            0..4 => return Ok(Postings::new()),
+            4..8 => 1,
+            _ => 2,
+        };
+        if unit.shape != Shape::Word
+            || self.fuzzy_left == 0
+            || unit.text.bytes().any(|b| b.is_ascii_digit())
+        {
+            return Ok(Postings::new());
+        }
+        self.fuzzy_left -= 1;
+        let pool = if unit.field == Some(Field::Title) { Pool::Title } else { Pool::Text };
+        let mut similar: FxHashMap<String, u32> = FxHashMap::default();
+        for part in &self.snapshot.parts {
+            self.poll()?;
+            part.segment.similar(pool, &unit.text, distance, unit.prefix, &mut |term, count| {
+                match similar.get_mut(term) {
+                    Some(known) => *known += count,
+                    None => {
+                        similar.insert(term.to_owned(), count);
+                    }
+                }
+            })?;
+        }
+        let first = unit.text.chars().next();
+        let mut ranked: Vec<(usize, Reverse<u32>, String)> = similar
+            .into_iter()
+            .map(|(term, count)| {
+                // A wrong first letter is the rarest of slips.
+                let edits = crate::segment::edit_distance(&unit.text, &term, unit.prefix) * 2
+                    + usize::from(term.chars().next() != first);
+                (edits, Reverse(count), term)
+            })
+            .collect();
+        ranked.sort_unstable();
+        ranked.truncate(MAX_SIMILAR);
+        let sources: Vec<Source> = ranked
+            .into_iter()
+            .flat_map(|(edits, _, term)| {
+                let weight = 1.0 / (1.0 + edits as f32 * 0.5);
+                let mut sources = Vec::new();
+                if unit.field != Some(Field::Title) {
+                    sources.push(Source { pool: Pool::Text, term: term.clone(), weight });
+                }
+                if unit.field != Some(Field::Body) {
+                    let weight = weight * WEIGHTS.title;
+                    sources.push(Source { pool: Pool::Title, term, weight });
+                }
+                sources
+            })
+            .collect();
+        self.gather_sources(&sources)
+    }
+
+    /// Inverse document frequency as Lucene has it.
+    fn idf(&self, df: usize) -> f32 {
+        let (n, df) = (self.snapshot.notes.max(df) as f32, df as f32);
+        (1.0 + (n - df + 0.5) / (df + 0.5)).ln()
+    }
+
+    /// Adds the BM25 score of `postings`, taken as the occurrences of one word.
+    fn score(&mut self, postings: &Postings, weight: f32, label: &dyn Fn() -> String) {
+        let idf = self.idf(postings.len());
+        let mut parts = self.snapshot.parts.iter().peekable();
+        let Some(mut part) = parts.next() else { return };
+        for &(at, count) in postings {
+            while let Some(next) = parts.next_if(|next| next.base <= at) {
+                part = next;
+            }
+            let length = part.segment.length(at - part.base) as f32;
+            let norm = K1 * (1.0 - B + B * length / self.average_length);
+            let score = weight * idf * (K1 + 1.0) * count / (count + norm);
+            self.scores[at as usize] += score;
+            if let Some((traced, lines)) = &mut self.trace
+                && *traced == at
+            {
+                lines.push(format!(
+                    "{score:.3} = {}: count {count:.2}, in {} notes (idf {idf:.2}), {length} words long{}",
+                    label(),
+                    postings.len(),
+                    if weight == 1.0 { String::new() } else { format!(", weight {weight:.2}") },
+                ));
+            }
+        }
+    }
+
+    /// Everything that matches one unit; scores it.
+    fn unit(&mut self, unit: &Unit, scored: bool) -> Result<(Postings, f32), KeywordError> {
+        let mut postings = self.gather_sources(&unit.sources)?;
+        let mut idf = self.idf(postings.len());
+        if scored && !postings.is_empty() {
+            self.score(&postings, 1.0, &|| unit.text.clone());
+        }
+        if unit.prefix {
+            let begun = self.gather_prefix(unit)?;
+            if scored && !begun.is_empty() {
+                let weight = if unit.shape == Shape::Last { 1.0 } else { PREFIX_WEIGHT };
+                self.score(&begun, weight, &|| format!("{}*", unit.text));
+                idf = self.idf(begun.len());
+            }
+            postings.extend(begun);
+        }
+        if postings.len() <= FEW_HITS {
+            let similar = self.gather_similar(unit)?;
+            if scored && !similar.is_empty() {
+                self.score(&similar, 0.5, &|| format!("like {}", unit.text));
+                idf = 0.0;
+            }
+            postings.extend(similar);
+        }
+        Ok((postings, idf))
+    }
+
+    fn words(&mut self, words: &[Word], scored: bool) -> Result<Bits, KeywordError> {
+        let planned = self.planner.words(words, self.snapshot.languages);
+        let mut planned: Vec<PlannedWord> = planned.into_iter().filter(|word| !word.stop).collect();
+        if planned.len() > MAX_WORDS {
+            planned = self.rarest(planned)?;
+        }
+        let mut group = self.none();
+        let short = scored && (2..=SHORT_GROUP).contains(&planned.len());
+        let mut all = short.then(|| self.scope.clone());
+        let mut most = 0.0;
+        let mut previous: Option<(Unit, f32)> = None;
+        for word in planned {
+            let mut sets = Vec::with_capacity(word.units.len());
+            let mut best = 0.0f32;
+            for unit in word.units {
+                let (postings, idf) = self.unit(&unit, scored)?;
+                sets.push(self.bits(&postings));
+                best += idf;
+                if scored {
+                    if let Some((first, first_idf)) = previous.take()
+                        && self.pairs.len() < MAX_PAIRS
+                        && first.field == unit.field
+                        && unit.shape == Shape::Word
+                        && first.shape == Shape::Word
+                    {
+                        self.pairs.push(Pair {
+                            gap: unit.position - first.position,
+                            first,
+                            second: unit.clone(),
+                            weight: first_idf.min(idf) * PROXIMITY_WEIGHT,
+                        });
+                    }
+                    previous = Some((unit, idf));
+                }
+            }
+            let mut found = self.none();
+            for alternative in &word.alternatives {
+                let mut both = self.scope.clone();
+                for &unit in alternative {
+                    both.and(&sets[unit]);
+                }
+                found.or(&both);
+            }
+            if let Some(all) = &mut all {
+                all.and(&found);
+                most += best;
+            }
+            group.or(&found);
+        }
+        if let Some(all) = all {
+            let bonus = most * ALL_WORDS_WEIGHT;
+            for at in all.iter() {
+                self.scores[at as usize] += bonus;
+            }
+            if let Some((traced, lines)) = &mut self.trace
+                && all.contains(*traced)
+            {
+                lines.push(format!("{bonus:.3} = all words"));
+            }
+        }
+        Ok(group)
+    }
+
+    /// The words that fewest notes have, in their order.
+    fn rarest(&self, planned: Vec<PlannedWord>) -> Result<Vec<PlannedWord>, KeywordError> {
+        let mut counted = Vec::with_capacity(planned.len());
+        for (index, word) in planned.into_iter().enumerate() {
+            self.poll()?;
+            let mut count = 0u64;
+            for unit in &word.units {
+                for part in &self.snapshot.parts {
+                    count += u64::from(part.segment.count(Pool::Text, &unit.text)?);
+                }
+            }
+            // Words that are nowhere come last: they find nothing.
+            counted.push((count == 0, count, index, word));
+        }
+        counted.sort_by_key(|(nowhere, count, index, _)| (*nowhere, *count, *index));
+        counted.truncate(MAX_WORDS);
+        counted.sort_by_key(|(_, _, index, _)| *index);
+        Ok(counted.into_iter().map(|(_, _, _, word)| word).collect())
+    }
+
+    fn phrase(
+        &mut self,
+        text: &str,
+        slop: u32,
+        field: Option<Field>,
+        scored: bool,
+    ) -> Result<Bits, KeywordError> {
+        let slots = self.planner.phrase(text);
+        if slots.is_empty() {
+            return Ok(self.none());
+        }
+        let mut pools = Vec::new();
+        if field != Some(Field::Title) {
+            pools.push((Pool::Text, 1.0));
+        }
+        if field != Some(Field::Body) {
+            pools.push((Pool::Title, WEIGHTS.title));
+        }
+        let cancelled = self.cancelled;
+        let postings = self.gather(|segment, add| {
+            for &(pool, weight) in &pools {
+                phrase_in_segment(segment, pool, &slots, slop, cancelled, &mut |doc, count| {
+                    add(doc, count as f32 * weight);
+                })?;
+            }
+            Ok(())
+        })?;
+        if scored && !postings.is_empty() {
+            self.score(&postings, slots.len() as f32, &|| format!("\"{text}\""));
+        }
+        Ok(self.bits(&postings))
+    }
+
+    fn facet(&mut self, facet: &Facet<'_>) -> Result<Bits, KeywordError> {
+        let term = facet.term();
+        let mut bits = self.none();
+        for part in &self.snapshot.parts {
+            part.segment.each(Pool::Filter, &term, &mut |doc, _| bits.insert(part.base + doc))?;
+        }
+        bits.and(&self.scope);
+        Ok(bits)
+    }
+
+    fn filter(&mut self, filter: &Filter) -> Result<Bits, KeywordError> {
+        match filter {
+            Filter::Tag(tag) => self.facet(&Facet::Tag(note::fold(tag).trim_matches('/'))),
+            Filter::Notebook(path) => {
+                self.facet(&Facet::Notebook(note::fold(path).trim_matches('/')))
+            }
+            Filter::Kind(kind) => self.facet(&Facet::Kind(*kind)),
+            Filter::Created(range) => Ok(self.within(range, true)),
+            Filter::Updated(range) => Ok(self.within(range, false)),
+            Filter::Is(IsFlag::Todo) => self.facet(&Facet::OpenTask),
+            Filter::Is(IsFlag::Done) => {
+                let mut bits = self.facet(&Facet::Task)?;
+                bits.and_not(&self.facet(&Facet::OpenTask)?);
+                Ok(bits)
+            }
+            Filter::Is(IsFlag::Pinned) => self.facet(&Facet::Pinned),
+            Filter::Is(IsFlag::Trashed) => self.facet(&Facet::Trashed),
+            Filter::Has(HasFlag::Task) => self.facet(&Facet::Task),
+            Filter::Has(HasFlag::Link) => self.facet(&Facet::Link),
+            Filter::Has(HasFlag::Attachment) => self.facet(&Facet::Attachment),
+            Filter::Has(HasFlag::Image) => self.facet(&Facet::Image),
+        }
+    }
+
+    fn within(&self, range: &TimeRange, created: bool) -> Bits {
+        let mut bits = self.none();
+        for at in self.scope.iter() {
+            let (segment, doc) = self.snapshot.place(at);
+            let time = if created { segment.created(doc) } else { segment.updated(doc) };
+            if range.from.is_none_or(|from| from.0 <= time)
+                && range.until.is_none_or(|until| time < until.0)
+            {
+                bits.insert(at);
+            }
+        }
+        bits
+    }
+
+    /// Notes whose title is the whole query.
+    fn exact_titles(&mut self, expr: &Expr) -> Result<Bits, KeywordError> {
+        let Some(texts) = whole_text(expr) else { return Ok(self.none()) };
+        let words = self.planner.joined(texts.into_iter());
+        if words.is_empty() {
+            return Ok(self.none());
+        }
+        self.facet(&Facet::Title(&words))
+    }
+
+    /// Adds to the scores of `ats` for query neighbours that stand together there.
+    fn score_neighbours(&mut self, ats: &[u32]) -> Result<(), KeywordError> {
+        let pairs = std::mem::take(&mut self.pairs);
+        if pairs.is_empty() {
+            return Ok(());
+        }
+        let mut sorted = ats.to_vec();
+        sorted.sort_unstable();
+        let (mut firsts, mut seconds) = (Vec::new(), Vec::new());
+        for part in &self.snapshot.parts {
+            let end = part.base + part.segment.max_doc();
+            let from = sorted.partition_point(|&at| at < part.base);
+            let until = sorted.partition_point(|&at| at < end);
+            if from == until {
+                continue;
+            }
+            for pair in &pairs {
+                self.poll()?;
+                for pool in [Pool::Text, Pool::Title] {
+                    let Some(mut first) = part.segment.positions(pool, &pair.first.text)? else {
+                        continue;
+                    };
+                    let Some(mut second) = part.segment.positions(pool, &pair.second.text)? else {
+                        continue;
+                    };
+                    for &at in &sorted[from..until] {
+                        firsts.clear();
+                        seconds.clear();
+                        first.read(at - part.base, &mut firsts);
+                        if firsts.is_empty() {
+                            continue;
+                        }
+                        second.read(at - part.base, &mut seconds);
+                        let near = nearness(&firsts, &seconds, pair.gap);
+                        let bonus = near * pair.weight;
+                        self.scores[at as usize] += bonus;
+                        if let Some((traced, lines)) = &mut self.trace
+                            && *traced == at
+                            && bonus > 0.0
+                        {
+                            lines.push(format!(
+                                "{bonus:.3} = {} near {}",
+                                pair.first.text, pair.second.text
+                            ));
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Added to notes with all words of a short group, as a part of what the words count.
+const ALL_WORDS_WEIGHT: f32 = 0.3;
+
+/// 1 for two words that stand as in the query, less the farther apart, 0 beyond [`NEAR`].
+fn nearness(firsts: &[u32], seconds: &[u32], gap: u32) -> f32 {
+    let mut best = 0.0f32;
+    let mut from = 0;
+    for &first in firsts {
+        while from < seconds.len() && seconds[from] + NEAR < first {
+            from += 1;
+        }
+        for &second in &seconds[from..] {
+            if second > first + NEAR + gap {
+                break;
+            }
+            let near = if second == first + gap {
+                1.0
+            } else {
+                let off = (second as f32 - first as f32 - gap as f32).abs();
+                0.5 / (1.0 + off)
+            };
+            best = best.max(near);
+        }
+        if best == 1.0 {
+            break;
+        }
+    }
+    best
+}
+
+/// Visits the documents in which the slots' words follow each other, with how often they do.
+fn phrase_in_segment(
+    segment: &crate::segment::Segment,
+    pool: Pool,
+    slots: &[(u32, String, bool)],
+    slop: u32,
+    cancelled: &(dyn Fn() -> bool + Sync),
+    visit: &mut dyn FnMut(u32, u32),
+) -> Result<(), KeywordError> {
+    /// Words that a single character may begin.
+    const ALTERNATIVES: usize = 256;
+    let mut terms: Vec<Vec<String>> = Vec::with_capacity(slots.len());
+    for (_, text, open) in slots {
+        terms.push(if *open {
+            segment.terms_prefixed(pool, text, ALTERNATIVES)?
+        } else {
+            vec![text.clone()]
+        });
+    }
+    // Documents with all of the words, by the rarest first.
+    let mut order: Vec<(u64, usize)> = Vec::with_capacity(slots.len());
+    for (index, alternatives) in terms.iter().enumerate() {
+        let mut count = 0;
+        for term in alternatives {
+            count += u64::from(segment.count(pool, term)?);
+        }
+        if count == 0 {
+            return Ok(());
+        }
+        order.push((count, index));
+    }
+    order.sort_unstable();
+    let mut candidates: Option<Bits> = None;
+    for &(_, index) in &order {
+        if cancelled() {
+            return Err(KeywordError::Cancelled);
+        }
+        let mut bits = Bits::new(segment.max_doc() as usize);
+        for term in &terms[index] {
+            segment.each(pool, term, &mut |doc, _| bits.insert(doc))?;
+        }
+        match &mut candidates {
+            Some(candidates) => candidates.and(&bits),
+            None => candidates = Some(bits),
+        }
+        if candidates.as_ref().is_some_and(Bits::is_empty) {
+            return Ok(());
+        }
+    }
+    let Some(candidates) = candidates else { return Ok(()) };
+    let mut readers: Vec<Vec<Positions<'_>>> = Vec::with_capacity(slots.len());
+    for alternatives in &terms {
+        let mut row = Vec::with_capacity(alternatives.len());
+        for term in alternatives {
+            row.extend(segment.positions(pool, term)?);
+        }
+        readers.push(row);
+    }
+    let mut places: Vec<Vec<u32>> = vec![Vec::new(); slots.len()];
+    for (number, doc) in candidates.iter().enumerate() {
+        if number % 256 == 255 && cancelled() {
+            return Err(KeywordError::Cancelled);
+        }
+        for (row, places) in readers.iter_mut().zip(&mut places) {
+            places.clear();
+            for reader in row.iter_mut() {
+                reader.read(doc, places);
+            }
+            if row.len() > 1 {
+                places.sort_unstable();
+            }
+        }
+        let count = occurrences(&places, slots, slop);
+        if count > 0 {
+            visit(doc, count);
+        }
+    }
+    Ok(())
+}
+
+/// How many first words are followed by the others in order, with at most `slop` words between.
+fn occurrences(places: &[Vec<u32>], slots: &[(u32, String, bool)], slop: u32) -> u32 {
+    let mut from = vec![0usize; places.len()];
+    let mut count = 0;
+    'starts: for &start in &places[0] {
+        let mut at = start;
+        let mut left = slop;
+        for (index, (row, from)) in places.iter().zip(&mut from).enumerate().skip(1) {
+            let least = at + (slots[index].0 - slots[index - 1].0);
+            while *from < row.len() && row[*from] < least {
+                *from += 1;
+            }
+            let Some(&next) = row.get(*from) else { break 'starts };
+            let Some(rest) = left.checked_sub(next - least) else { continue 'starts };
+            (left, at) = (rest, next);
+        }
+        count += 1;
+    }
+    count
+}
+
+/// What to find, and which part of the hits to return.
+pub(crate) struct Request<'a> {
+    pub(crate) query: &'a Query,
+    pub(crate) limit: usize,
+    pub(crate) offset: usize,
+    pub(crate) cancelled: &'a (dyn Fn() -> bool + Sync),
+}
+
+fn is_scored(expr: &Expr) -> bool {
+    let mut scored = false;
+    asked_for(expr, &mut |_| scored = true);
+    scored
+}
+
+pub(crate) fn search(
+    snapshot: &Snapshot,
+    planner: &mut Planner,
+    request: &Request<'_>,
+) -> Result<KeywordHits, KeywordError> {
+    let expr = &request.query.expr;
+    let by_score = is_scored(expr) && request.query.sort == Sort::Relevance;
+    let scored = is_scored(expr);
+    let mut evaluation = Evaluation::new(snapshot, planner, expr, scored, request.cancelled);
+    let found = evaluation.eval(expr, scored)?;
+    evaluation.poll()?;
+    let titles = if scored { evaluation.exact_titles(expr)? } else { evaluation.none() };
+    let wanted = request.offset.saturating_add(request.limit);
+    let total = found.len();
+    let ranked: Vec<u32> = if by_score {
+        evaluation.by_score(&found, &titles, wanted)?
+    } else {
+        by_column(snapshot, &found, request.query.sort, wanted)?
+    };
+    let hits = ranked
+        .into_iter()
+        .skip(request.offset)
+        .take(request.limit)
+        .map(|at| KeywordHit {
+            note: snapshot.id(at),
+            score: evaluation.scores.get(at as usize).copied().unwrap_or(0.0),
+            title_exact: titles.contains(at),
+        })
+        .collect();
+    Ok(KeywordHits { hits, total })
+}
+
+impl Evaluation<'_> {
+    /// The best `wanted` of `found`: exact titles, then by score, then by note.
+    fn by_score(
+        &mut self,
+        found: &Bits,
+        titles: &Bits,
+        wanted: usize,
+    ) -> Result<Vec<u32>, KeywordError> {
+        let mut ranked: Vec<u32> = found.iter().collect();
+        let keep = wanted.max(RERANKED);
+        self.rank(&mut ranked, titles, keep);
+        let reranked = ranked.len().min(RERANKED);
+        self.score_neighbours(&ranked[..reranked])?;
+        let mut first = ranked[..reranked].to_vec();
+        self.rank(&mut first, titles, reranked);
+        ranked[..reranked].copy_from_slice(&first);
+        Ok(ranked)
+    }
+
+    /// Sorts and keeps the best `keep`.
+    fn rank(&self, ats: &mut Vec<u32>, titles: &Bits, keep: usize) {
+        let order = |&a: &u32, &b: &u32| -> Ordering {
+            titles
+                .contains(b)
+                .cmp(&titles.contains(a))
+                .then_with(|| self.scores[b as usize].total_cmp(&self.scores[a as usize]))
+                .then_with(|| self.snapshot.id(a).cmp(&self.snapshot.id(b)))
+        };
+        if ats.len() > keep && keep > 0 {
+            ats.select_nth_unstable_by(keep - 1, order);
+            ats.truncate(keep);
+        }
+        ats.sort_unstable_by(order);
+    }
+}
+
+/// The first `wanted` of `found` in the order of a column, then by note.
+fn by_column(
+    snapshot: &Snapshot,
+    found: &Bits,
+    sort: Sort,
+    wanted: usize,
+) -> Result<Vec<u32>, KeywordError> {
+    fn first<K: Ord>(mut keyed: Vec<(K, NoteId, u32)>, wanted: usize) -> Vec<(K, NoteId, u32)> {
+        if keyed.len() > wanted && wanted > 0 {
+            keyed.select_nth_unstable(wanted - 1);
+        }
+        keyed.truncate(wanted);
+        keyed.sort_unstable();
+        keyed
+    }
+    let strip =
+        |keyed: Vec<(Reverse<i64>, NoteId, u32)>| keyed.into_iter().map(|(_, _, at)| at).collect();
+    match sort {
+        Sort::Title => {
+            // Within a segment ranks say the order; between segments only the titles do.
+            let mut titled: Vec<(String, NoteId, u32)> = Vec::new();
+            for part in &snapshot.parts {
+                let mut ranked = Vec::new();
+                for doc in 0..part.segment.max_doc() {
+                    if found.contains(part.base + doc) {
+                        let rank = part.segment.title_rank(doc).map_or(0, |rank| rank + 1);
+                        ranked.push((rank, part.segment.id(doc), doc));
+                    }
+                }
+                let in_memory = matches!(&*part.segment, crate::segment::Segment::Fresh(_));
+                let ranked = if in_memory { ranked } else { first(ranked, wanted) };
+                for (_, id, doc) in ranked {
+                    titled.push((part.segment.sort_title(doc)?, id, part.base + doc));
+                }
+            }
+            Ok(first(titled, wanted).into_iter().map(|(_, _, at)| at).collect())
+        }
+        sort => {
+            let keyed = found
+                .iter()
+                .map(|at| {
+                    let (segment, doc) = snapshot.place(at);
+                    let time = match sort {
+                        Sort::Created => segment.created(doc),
+                        _ => segment.updated(doc),
+                    };
+                    (Reverse(time), segment.id(doc), at)
+                })
+                .collect();
+            Ok(strip(first(keyed, wanted)))
+        }
+    }
+}
+
+/// The notes that match, without scoring.
+pub(crate) fn matching(
+    snapshot: &Snapshot,
+    planner: &mut Planner,
+    expr: &Expr,
+) -> Result<NoteSet, KeywordError> {
+    let mut evaluation = Evaluation::new(snapshot, planner, expr, false, &|| false);
+    let found = evaluation.eval(expr, false)?;
+    Ok(found.iter().map(|at| snapshot.id(at)).collect())
+}
+
+/// How a note's score came about; `None` if it is no hit.
+pub(crate) fn explain(
+    snapshot: &Snapshot,
+    planner: &mut Planner,
+    query: &Query,
+    note: NoteId,
+) -> Result<Option<String>, KeywordError> {
+    let Some(at) = snapshot.find(note)? else { return Ok(None) };
+    let mut evaluation = Evaluation::new(snapshot, planner, &query.expr, true, &|| false);
+    evaluation.trace = Some((at, Vec::new()));
+    let found = evaluation.eval(&query.expr, true)?;
+    if !found.contains(at) {
+        return Ok(None);
+    }
+    evaluation.score_neighbours(&[at])?;
+    let titles = evaluation.exact_titles(&query.expr)?;
+    let mut lines = vec![format!("{:.3} by words", evaluation.scores[at as usize])];
+    if titles.contains(at) {
+        lines.push("first: its title is the query".to_owned());
+    }
+    if let Some((_, parts)) = evaluation.trace {
+        lines.extend(parts);
+    }
+    Ok(Some(lines.join("\n")))
+}

@@ -1,0 +1,508 @@
+//! One part of what is searched: a tantivy segment on disk, or the notes in memory that are not
+//! on disk yet. Both answer the same questions, so that searching does not know which is which.
+
+use std::io;
+use std::sync::Arc;
+
+use note::{NoteId, Timestamp};
+use tantivy::columnar::{Column, StrColumn};
+use tantivy::postings::{Postings, SegmentPostings, TermInfo};
+use tantivy::query::FuzzyTermQuery;
+use tantivy::schema::IndexRecordOption;
+use tantivy::{DocSet, InvertedIndexReader, SegmentReader, TERMINATED, Term};
+
+use crate::document::{Facet, Lines, Pool};
+use crate::language::{Language, Languages};
+use crate::schema::Fields;
+
+pub(crate) enum Segment {
+    Disk(Arc<DiskSegment>),
+    Fresh(Vec<Arc<FreshNote>>),
+}
+
+/// A committed tantivy segment, deletions apart.
+pub(crate) struct DiskSegment {
+    fields: Fields,
+    max_doc: u32,
+    pools: [Arc<InvertedIndexReader>; 4],
+    id: Column<i64>,
+    created: Column<i64>,
+    updated: Column<i64>,
+    title: Option<StrColumn>,
+    lengths: Vec<u16>,
+    pub(crate) trashed: Vec<u32>,
+    pub(crate) languages: Languages,
+}
+
+/// A note in memory: the sorted terms of each pool with their positions.
+pub(crate) struct FreshNote {
+    pub(crate) id: NoteId,
+    created: Timestamp,
+    updated: Timestamp,
+    pub(crate) trashed: bool,
+    pub(crate) length: u32,
+    sort_title: String,
+    pub(crate) languages: Languages,
+    pools: [Vec<(Box<str>, Vec<u32>)>; 4],
+}
+
+impl FreshNote {
+    pub(crate) fn new(lines: &Lines) -> FreshNote {
+        let pools = Pool::ALL.map(|pool| {
+            let mut places: Vec<(&str, u32)> = lines.pool(pool).lines().zip(0..).collect();
+            places.sort_unstable();
+            places
+                .chunk_by(|a, b| a.0 == b.0)
+                .map(|chunk| (chunk[0].0.into(), chunk.iter().map(|&(_, at)| at).collect()))
+                .collect()
+        });
+        FreshNote {
+            id: lines.id,
+            created: lines.created,
+            updated: lines.updated,
+            trashed: lines.trashed,
+            length: lines.length,
+            sort_title: lines.sort_title.clone(),
+            languages: lines.languages,
+            pools,
+        }
+    }
+
+    fn find(&self, pool: Pool, term: &str) -> Option<&[u32]> {
+        let terms = &self.pools[pool as usize];
+        let at = terms.binary_search_by(|(known, _)| (**known).cmp(term)).ok()?;
+        Some(&terms[at].1)
+    }
+
+    fn with_prefix<'a>(
+        &'a self,
+        pool: Pool,
+        prefix: &'a str,
+    ) -> impl Iterator<Item = &'a (Box<str>, Vec<u32>)> {
+        let terms = &self.pools[pool as usize];
+        let from = terms.partition_point(|(known, _)| **known < *prefix);
+        terms[from..].iter().take_while(move |(known, _)| known.starts_with(prefix))
+    }
+}
+
+impl DiskSegment {
+    pub(crate) fn open(reader: &SegmentReader, fields: Fields) -> tantivy::Result<DiskSegment> {
+        let pool = |pool: Pool| reader.inverted_index(fields.pool(pool));
+        let pools = [pool(Pool::Text)?, pool(Pool::Title)?, pool(Pool::Stem)?, pool(Pool::Filter)?];
+        let columns = reader.fast_fields();
+        let length = columns.u64("length")?;
+        let mut segment = DiskSegment {
+            fields,
+            max_doc: reader.max_doc(),
+            pools,
+            id: columns.i64("id")?,
+            created: columns.i64("created")?,
+            updated: columns.i64("updated")?,
+            title: columns.str("sort_title")?,
+            lengths: (0..reader.max_doc())
+                .map(|doc| length.first(doc).unwrap_or(0).try_into().unwrap_or(u16::MAX))
+                .collect(),
+            trashed: Vec::new(),
+            languages: Languages::default(),
+        };
+        let mut trashed = Vec::new();
+        segment
+            .each(Pool::Filter, &Facet::Trashed.term(), false, &mut |doc, _| trashed.push(doc))?;
+        segment.trashed = trashed;
+        for language in Language::all() {
+            if segment.info(Pool::Filter, &Facet::Language(language.code()).term())?.is_some() {
+                segment.languages.insert(language);
+            }
+        }
+        Ok(segment)
+    }
+
+    fn info(&self, pool: Pool, term: &str) -> io::Result<Option<TermInfo>> {
+        self.pools[pool as usize].terms().get(term.as_bytes())
+    }
+
+    fn each(
+        &self,
+        pool: Pool,
+        term: &str,
+        counted: bool,
+        visit: &mut dyn FnMut(u32, u32),
+    ) -> io::Result<()> {
+        match self.info(pool, term)? {
+            Some(info) => self.each_of(pool, &info, counted, visit),
+            None => Ok(()),
+        }
+    }
+
+    fn each_of(
+        &self,
+        pool: Pool,
+        info: &TermInfo,
+        counted: bool,
+        visit: &mut dyn FnMut(u32, u32),
+    ) -> io::Result<()> {
+        let option = if counted { IndexRecordOption::WithFreqs } else { IndexRecordOption::Basic };
+        let mut block =
+            self.pools[pool as usize].read_block_postings_from_terminfo(info, option)?;
+        while !block.docs().is_empty() {
+            if counted {
+                for (&doc, &count) in block.docs().iter().zip(block.freqs()) {
+                    visit(doc, count);
+                }
+            } else {
+                for &doc in block.docs() {
+                    visit(doc, 1);
+                }
+            }
+            block.advance();
+        }
+        Ok(())
+    }
+
+    /// The most frequent terms with a prefix, at most `cap`.
+    fn prefixed(&self, pool: Pool, prefix: &str, cap: usize) -> io::Result<Vec<TermInfo>> {
+        /// Terms that are looked at: bounds one-letter prefixes in very large collections.
+        const SCAN: usize = 40_000;
+        let terms = self.pools[pool as usize].terms();
+        let mut range = terms.range().ge(prefix.as_bytes());
+        if let Some(end) = after_prefix(prefix) {
+            range = range.lt(end);
+        }
+        let mut stream = range.without_keys().into_stream()?;
+        let mut infos = Vec::new();
+        while infos.len() < SCAN && stream.advance() {
+            infos.push(stream.value().clone());
+        }
+        if infos.len() > cap {
+            infos.select_nth_unstable_by_key(cap, |info| {
+                (std::cmp::Reverse(info.doc_freq), info.postings_range.start)
+            });
+            infos.truncate(cap);
+        }
+        Ok(infos)
+    }
+
+    pub(crate) fn docs_of(&self, id: NoteId) -> io::Result<Vec<u32>> {
+        let mut docs = Vec::new();
+        self.each(Pool::Filter, &Facet::Id(id).term(), false, &mut |doc, _| docs.push(doc))?;
+        Ok(docs)
+    }
+}
+
+/// The first string behind all that start with `prefix`.
+fn after_prefix(prefix: &str) -> Option<Vec<u8>> {
+    let mut end = prefix.as_bytes().to_vec();
+    while let Some(last) = end.last_mut() {
+        if *last < u8::MAX {
+            *last += 1;
+            return Some(end);
+        }
+        end.pop();
+    }
+    None
+}
+
+/// Reads the positions of one term, document by document, upwards.
+pub(crate) enum Positions<'a> {
+    Disk(Box<SegmentPostings>),
+    Fresh(&'a [Arc<FreshNote>], Pool, String),
+}
+
+impl Positions<'_> {
+    /// Appends the term's positions in `doc`, which must not be below the last one asked for.
+    pub(crate) fn read(&mut self, doc: u32, out: &mut Vec<u32>) {
+        match self {
+            Positions::Disk(postings) => {
+                let at = postings.doc();
+                if at != TERMINATED && (at == doc || (at < doc && postings.seek(doc) == doc)) {
+                    postings.append_positions_with_offset(0, out);
+                }
+            }
+            Positions::Fresh(notes, pool, term) => {
+                if let Some(places) = notes[doc as usize].find(*pool, term) {
+                    out.extend_from_slice(places);
+                }
+            }
+        }
+    }
+}
+
+impl Segment {
+    pub(crate) fn max_doc(&self) -> u32 {
+        match self {
+            Segment::Disk(segment) => segment.max_doc,
+            Segment::Fresh(notes) => notes.len() as u32,
+        }
+    }
+
+    pub(crate) fn languages(&self) -> Languages {
+        match self {
+            Segment::Disk(segment) => segment.languages,
+            Segment::Fresh(notes) => {
+                notes.iter().fold(Languages::default(), |all, note| all.union(note.languages))
+            }
+        }
+    }
+
+    pub(crate) fn id(&self, doc: u32) -> NoteId {
+        match self {
+            Segment::Disk(segment) => NoteId(segment.id.first(doc).unwrap_or(0)),
+            Segment::Fresh(notes) => notes[doc as usize].id,
+        }
+    }
+
+    pub(crate) fn created(&self, doc: u32) -> i64 {
+        match self {
+            Segment::Disk(segment) => segment.created.first(doc).unwrap_or(0),
+            Segment::Fresh(notes) => notes[doc as usize].created.0,
+        }
+    }
+
+    pub(crate) fn updated(&self, doc: u32) -> i64 {
+        match self {
+            Segment::Disk(segment) => segment.updated.first(doc).unwrap_or(0),
+            Segment::Fresh(notes) => notes[doc as usize].updated.0,
+        }
+    }
+
+    /// Orders documents of this segment as [`Segment::sort_title`] does, without reading it.
+    pub(crate) fn title_rank(&self, doc: u32) -> Option<u64> {
+        match self {
+            Segment::Disk(segment) => segment.title.as_ref()?.term_ords(doc).next(),
+            Segment::Fresh(_) => None,
+        }
+    }
+
+    pub(crate) fn sort_title(&self, doc: u32) -> io::Result<String> {
+        match self {
+            Segment::Disk(segment) => {
+                let mut title = String::new();
+                if let Some(column) = &segment.title
+                    && let Some(ord) = column.term_ords(doc).next()
+                {
+                    column.ord_to_str(ord, &mut title)?;
+                }
+                Ok(title)
+            }
+            Segment::Fresh(notes) => Ok(notes[doc as usize].sort_title.clone()),
+        }
+    }
+
+    /// Words of the note without stop words.
+    pub(crate) fn length(&self, doc: u32) -> u32 {
+        match self {
+            Segment::Disk(segment) => u32::from(segment.lengths[doc as usize]),
+            Segment::Fresh(notes) => notes[doc as usize].length.min(u32::from(u16::MAX)),
+        }
+    }
+
+    /// Visits each document with the term and how often it stands there.
+    pub(crate) fn each(
+        &self,
+        pool: Pool,
+        term: &str,
+        visit: &mut dyn FnMut(u32, u32),
+    ) -> io::Result<()> {
+        match self {
+            Segment::Disk(segment) => segment.each(pool, term, true, visit),
+            Segment::Fresh(notes) => {
+                for (note, doc) in notes.iter().zip(0..) {
+                    if let Some(places) = note.find(pool, term) {
+                        visit(doc, places.len() as u32);
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Visits the documents of up to `cap` terms with a prefix, the most frequent ones if there
+    /// are more; once for each term. Between terms `go_on` is asked.
+    pub(crate) fn each_prefixed(
+        &self,
+        pool: Pool,
+        prefix: &str,
+        cap: usize,
+        go_on: &mut dyn FnMut() -> bool,
+        visit: &mut dyn FnMut(u32, u32),
+    ) -> io::Result<()> {
+        match self {
+            Segment::Disk(segment) => {
+                for (index, info) in segment.prefixed(pool, prefix, cap)?.iter().enumerate() {
+                    if index % 32 == 31 && !go_on() {
+                        break;
+                    }
+                    segment.each_of(pool, info, false, visit)?;
+                }
+            }
+            Segment::Fresh(notes) => {
+                for (note, doc) in notes.iter().zip(0..) {
+                    for (_, places) in note.with_prefix(pool, prefix).take(cap) {
+                        visit(doc, places.len().min(1) as u32);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Documents that hold the term, deleted ones included.
+    pub(crate) fn count(&self, pool: Pool, term: &str) -> io::Result<u32> {
+        match self {
+            Segment::Disk(segment) => Ok(segment.info(pool, term)?.map_or(0, |info| info.doc_freq)),
+            Segment::Fresh(notes) => {
+                Ok(notes.iter().filter(|note| note.find(pool, term).is_some()).count() as u32)
+            }
+        }
+    }
+
+    /// Terms within `distance` edits of `word` (of a beginning, for a prefix), with how many
+    /// documents have them.
+    pub(crate) fn similar(
+        &self,
+        pool: Pool,
+        word: &str,
+        distance: u8,
+        prefix: bool,
+        visit: &mut dyn FnMut(&str, u32),
+    ) -> tantivy::Result<()> {
+        match self {
+            Segment::Disk(segment) => {
+                let term = Term::from_field_text(segment.fields.pool(pool), word);
+                let query = if prefix {
+                    FuzzyTermQuery::new_prefix(term, distance, true)
+                } else {
+                    FuzzyTermQuery::new(term, distance, true)
+                };
+                let automaton = query.automaton()?;
+                let mut stream =
+                    segment.pools[pool as usize].terms().search(automaton).into_stream()?;
+                while let Some((key, info)) = stream.next() {
+                    if let Ok(term) = std::str::from_utf8(key) {
+                        visit(term, info.doc_freq);
+                    }
+                }
+            }
+            Segment::Fresh(notes) => {
+                for note in notes {
+                    for (term, _) in &note.pools[pool as usize] {
+                        let near = edit_distance(word, term, prefix);
+                        if near <= usize::from(distance) {
+                            visit(term, 1);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `None` if no document has the term.
+    pub(crate) fn positions(&self, pool: Pool, term: &str) -> io::Result<Option<Positions<'_>>> {
+        Ok(match self {
+            Segment::Disk(segment) => match segment.info(pool, term)? {
+                Some(info) => {
+                    let postings = segment.pools[pool as usize].read_postings_from_terminfo(
+                        &info,
+                        IndexRecordOption::WithFreqsAndPositions,
+                    )?;
+                    Some(Positions::Disk(Box::new(postings)))
+                }
+                None => None,
+            },
+            Segment::Fresh(notes) => Some(Positions::Fresh(notes, pool, term.to_owned())),
+        })
+    }
+
+    /// The terms with a prefix, at most `cap`, in order.
+    pub(crate) fn terms_prefixed(
+        &self,
+        pool: Pool,
+        prefix: &str,
+        cap: usize,
+    ) -> io::Result<Vec<String>> {
+        let mut found = Vec::new();
+        match self {
+            Segment::Disk(segment) => {
+                let terms = segment.pools[pool as usize].terms();
+                let mut range = terms.range().ge(prefix.as_bytes());
+                if let Some(end) = after_prefix(prefix) {
+                    range = range.lt(end);
+                }
+                let mut stream = range.into_stream()?;
+                while found.len() < cap && stream.advance() {
+                    found.push(String::from_utf8_lossy(stream.key()).into_owned());
+                }
+            }
+            Segment::Fresh(notes) => {
+                for note in notes {
+                    found.extend(
+                        note.with_prefix(pool, prefix).take(cap).map(|(term, _)| term.to_string()),
+                    );
+                }
+                found.sort_unstable();
+                found.dedup();
+                found.truncate(cap);
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Edits (insert, delete, replace, swap of neighbours) from `word` to `other`, or to the nearest
+/// beginning of it. At least 3 when the lengths alone say so.
+pub(crate) fn edit_distance(word: &str, other: &str, prefix: bool) -> usize {
+    const FAR: usize = 3;
+    let a: Vec<char> = word.chars().collect();
+    let b: Vec<char> = other.chars().take(a.len() + FAR).collect();
+    if a.len() >= b.len() + FAR || (!prefix && b.len() >= a.len() + FAR) {
+        return FAR;
+    }
+    let mut before: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=a.len()).collect();
+    let mut nearest = last[a.len()];
+    for (i, &cb) in b.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, &ca) in a.iter().enumerate() {
+            let mut best = (last[j] + usize::from(ca != cb)).min(last[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && ca == b[i - 1] && a[j - 1] == cb {
+                best = best.min(before[j - 1] + 1);
+            }
+            row.push(best);
+        }
+        before = std::mem::replace(&mut last, row);
+        nearest = nearest.min(last[a.len()]);
+    }
+    if prefix { nearest } else { last[a.len()] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edits() {
+        for (word, other, prefix, expected) in [
+            ("deposit", "deposit", false, 0),
+            ("deposti", "deposit", false, 1),
+            ("depsit", "deposit", false, 1),
+            ("depositt", "deposit", false, 1),
+            ("debosid", "deposit", false, 2),
+            ("lease", "deposit", false, 6),
+            ("a", "deposit", false, 3),
+            ("depsi", "deposit", true, 1),
+            ("dep", "deposit", true, 0),
+            ("über", "uber", false, 1),
+        ] {
+            assert_eq!(edit_distance(word, other, prefix), expected, "{word} {other}");
+        }
+    }
+
+    #[test]
+    fn ends_of_prefixes() {
+        for (prefix, end) in [("ab", Some(b"ac".to_vec())), ("", None), ("z", Some(b"{".to_vec()))]
+        {
+            assert_eq!(after_prefix(prefix), end);
+        }
+    }
+}
