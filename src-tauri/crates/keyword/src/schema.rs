@@ -72,7 +72,8 @@ pub(crate) fn schema() -> (Schema, Fields) {
 }
 
 pub(crate) fn tokenizers() -> TokenizerManager {
-    let manager = TokenizerManager::new();
+    // With the tokenizers of tantivy: it asks for its default one even for columns.
+    let manager = TokenizerManager::default();
     manager.register(LINES, TextAnalyzer::builder(LineTokenizer::default()).build());
     manager
 }
