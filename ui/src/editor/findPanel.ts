@@ -44,7 +44,7 @@ class FindPanel implements Panel {
       });
       return made;
     };
-    this.toggles = { caseSensitive: toggle("Aa", "Match case"), wholeWord: toggle("Word", "Whole words"), regexp: toggle(".*", "Regular expression") };
+    this.toggles = { caseSensitive: toggle("Aa", "Match case"), wholeWord: toggle("Word", "Word: whole words only"), regexp: toggle(".*", "Regular expression") };
     this.unfold = element("button", { type: "button", class: "cm-find-toggle", "aria-expanded": "false" }, "Replace");
     this.unfold.addEventListener("click", () => {
       this.unfoldReplace(this.replaceRow.hidden);
