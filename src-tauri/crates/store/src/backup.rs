@@ -29,14 +29,11 @@ impl Store {
             return Err(StoreError::Invalid { what });
         }
         let database = to.join(DATABASE);
-        let digests = self.read(|read| {
-            copy_database(read.conn, &database).and_then(|()| {
-                read.rows("SELECT DISTINCT digest FROM attachments", [], |row| {
-                    row.get::<_, Digest>(0)
-                })
-            })
-        })?;
-        for digest in digests {
+        // Not within a snapshot: SQLite takes its own for the copy.
+        let conn = self.inner.reader()?;
+        let copied = copy_database(&conn, &database).map_err(|error| error.at(&database));
+        self.inner.give_back(conn);
+        for digest in copied? {
             let from = self.attachment_path(&digest);
             let bytes = fs::read(&from).map_err(|error| StoreError::io(&from, error))?;
             if put(to, &bytes)? != digest {
@@ -61,9 +58,7 @@ impl Store {
                 None => break,
             }
         }
-        let digests = self.read(|read| {
-            read.rows("SELECT DISTINCT digest FROM attachments", [], |row| row.get::<_, Digest>(0))
-        })?;
+        let digests = self.read(attachment_digests)?;
         for digest in digests {
             if cancelled() {
                 break;
@@ -120,31 +115,33 @@ pub(crate) fn before_migration(conn: &Connection, backups: &Path, version: i64) 
     copy_file(conn, &path, |copy| quick_check(copy))
 }
 
-fn copy_database(conn: &Connection, path: &Path) -> Result<()> {
+/// Copies the database and checks every note in the copy; returns the attachments that it refers to.
+fn copy_database(conn: &Connection, path: &Path) -> Result<Vec<Digest>> {
     copy_file(conn, path, |copy| {
         quick_check(copy)?;
         let read = Read::new(copy);
         let mut after = 0;
-        loop {
-            let (last, _, damaged) = check_notes(&read, after)?;
+        while let (Some(last), _, damaged) = check_notes(&read, after)? {
             if let Some(note) = damaged.first() {
                 let detail = format!("note {note} does not match its hash");
                 return Err(StoreError::Corrupt { path: path.to_owned(), detail });
             }
-            match last {
-                Some(last) => after = last,
-                None => return Ok(()),
-            }
+            after = last;
         }
+        attachment_digests(&read)
     })
 }
 
+fn attachment_digests(read: &Read<'_>) -> Result<Vec<Digest>> {
+    read.rows("SELECT DISTINCT digest FROM attachments", [], |row| row.get(0))
+}
+
 /// Writes a compact copy beside `path`, verifies it and gives it its name, durably.
-fn copy_file(
+fn copy_file<T>(
     conn: &Connection,
     path: &Path,
-    verify: impl FnOnce(&Connection) -> Result<()>,
-) -> Result<()> {
+    verify: impl FnOnce(&Connection) -> Result<T>,
+) -> Result<T> {
     let part = PathBuf::from(format!("{}.part", path.display()));
     let io = |error| StoreError::io(path, error);
     let name = part.to_str().ok_or_else(|| StoreError::Invalid {
@@ -153,11 +150,12 @@ fn copy_file(
     conn.execute("VACUUM INTO ?1", [name])?;
     let copy = Connection::open_with_flags(&part, OpenFlags::SQLITE_OPEN_READ_ONLY)
         .map_err(|error| StoreError::from(error).at(&part))?;
-    verify(&copy).map_err(|error| error.at(&part))?;
+    let verified = verify(&copy).map_err(|error| error.at(&part))?;
     drop(copy);
     fs::File::open(&part).and_then(|file| file.sync_all()).map_err(io)?;
     fs::rename(&part, path).map_err(io)?;
-    path.parent().map_or(Ok(()), sync_folder)
+    path.parent().map_or(Ok(()), sync_folder)?;
+    Ok(verified)
 }
 
 fn quick_check(conn: &Connection) -> Result<()> {

@@ -155,6 +155,19 @@ impl Read<'_> {
         )
     }
 
+    /// Those of some notes that [`Read::unchunked`] has, too.
+    pub fn unchunked_of(&self, model: &str, notes: &[NoteId]) -> Result<Vec<(NoteId, Seq)>> {
+        let stale = if self.is_current_model(model)? { "AND chunked_seq <> seq" } else { "" };
+        let sql = format!("SELECT seq FROM notes WHERE id = ?1 AND trashed IS NULL {stale}");
+        let mut found = Vec::new();
+        for note in notes {
+            if let Some(seq) = self.row(&sql, [note.0], |row| row.get(0))? {
+                found.push((*note, Seq(seq)));
+            }
+        }
+        Ok(found)
+    }
+
     /// How many notes [`Read::unchunked`] has in all.
     pub fn pending_chunks_count(&self, model: &str) -> Result<usize> {
         if self.is_current_model(model)? {

@@ -1,6 +1,6 @@
 //! What came from outside: attachments of notes, imports and their items, source files.
 
-use note::{NoteId, Timestamp};
+use note::{NoteId, NoteSet, Timestamp};
 use rusqlite::{Row, params};
 
 use crate::read::sql_int;
@@ -138,6 +138,18 @@ impl Read<'_> {
             [note.0],
             attachment_from_row,
         )
+    }
+
+    /// Which of some notes have attachments.
+    pub fn with_attachments(&self, notes: &[NoteId]) -> Result<NoteSet> {
+        const HAS: &str = "SELECT 1 FROM attachments WHERE note = ?1 LIMIT 1";
+        let mut found = NoteSet::default();
+        for note in notes {
+            if self.row(HAS, [note.0], |_| Ok(()))?.is_some() {
+                found.insert(*note);
+            }
+        }
+        Ok(found)
     }
 
     /// An attachment as some note refers to it.

@@ -300,3 +300,6 @@ fn snapshot<T>(conn: &Connection, read: impl FnOnce(&Read<'_>) -> Result<T>) -> 
     conn.prepare_cached("COMMIT")?.execute([])?;
     result
 }
+
+#[cfg(test)]
+mod tests;

@@ -153,6 +153,12 @@ impl<'a> Read<'a> {
         })
     }
 
+    /// How many changes [`Read::changes_since`] has in all.
+    pub fn count_changes_since(&self, seq: Seq) -> Result<usize> {
+        let notes = self.count("SELECT count(*) FROM notes WHERE seq > ?1", [seq.0])?;
+        Ok(notes + self.count("SELECT count(*) FROM tombstones WHERE seq > ?1", [seq.0])?)
+    }
+
     /// Every notebook, sorted by path, with the number of notes directly in it. Parents are always listed.
     pub fn notebooks(&self) -> Result<Vec<(String, usize)>> {
         let counts: HashMap<i64, usize> = self

@@ -632,15 +632,22 @@ impl<'a> Write<'a> {
         if let Some(id) = self.find_notebook(path)? {
             return Ok(id);
         }
-        let path = notebook_path(path);
-        let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
-        for end in ends {
+        // The spelling of what stands above is kept.
+        let mut standing = String::new();
+        for name in notebook_path(path).split('/') {
+            if !standing.is_empty() {
+                standing.push('/');
+            }
+            standing.push_str(name);
+            let key = path_key(&standing);
             self.execute(
                 "INSERT OR IGNORE INTO notebooks (path, key) VALUES (?1, ?2)",
-                params![&path[..end], path_key(&path[..end])],
+                [&standing, &key],
             )?;
+            let sql = "SELECT path FROM notebooks WHERE key = ?1";
+            standing = self.row(sql, [key], |row| row.get(0))?.unwrap_or(standing);
         }
-        let id = self.find_notebook(&path)?;
+        let id = self.find_notebook(path)?;
         Ok(id.expect("the notebook was made just now"))
     }
 

@@ -43,6 +43,7 @@ pub(crate) trait Job: Send {
     /// Runs the op once; false if it failed and must be rolled back.
     fn run(&mut self, write: &mut Write<'_>) -> bool;
     fn fail(&mut self, error: StoreError);
+    fn failure(&self) -> Option<StoreError>;
     /// Hands the result over. What is dropped before answers `Closed`.
     fn finish(self: Box<Self>);
 }
@@ -87,6 +88,10 @@ where
 
     fn fail(&mut self, error: StoreError) {
         self.result = Err(error);
+    }
+
+    fn failure(&self) -> Option<StoreError> {
+        self.result.as_ref().err().cloned()
     }
 
     fn finish(mut self: Box<Self>) {
@@ -199,7 +204,10 @@ impl Writer {
             }
             let mut write = Write::new(&self.conn, &self.path, &mut state);
             let ok = job.run(&mut write);
+            // A full disk may have rolled back everything.
+            let lost = self.conn.is_autocommit();
             let end = match (ok, shares) {
+                (false, true) if lost => Err(job.failure().unwrap_or(StoreError::Closed)),
                 (true, false) => Ok(()),
                 (true, true) => self.execute("RELEASE op"),
                 (false, true) => {
@@ -217,7 +225,6 @@ impl Writer {
                 failed.push(job);
                 state.drop_op();
             }
-            // A full disk may have rolled back everything.
             if let Err(error) = end {
                 outcome = Outcome::Abandoned(error);
                 break;
