@@ -17,10 +17,12 @@ const MAX_SOURCE: usize = 48 << 20;
 const DECLARATION_BYTES: usize = 4096;
 /// Characters that make a text a page's article even beside much else, as in Firefox's reader view.
 const ARTICLE_CHARS: usize = 500;
+/// How many Latin letters a Chinese character stands for, about.
+const DENSITY: usize = 3;
 
 pub(crate) fn html(bytes: &[u8]) -> Result<Extracted, Failure> {
     let (source, _) = text::decode(bytes, declared_encoding(bytes));
-    if source.bytes().filter(|b| matches!(b, 0..=8 | 14..=26)).count() * 50 > source.len() {
+    if source.bytes().filter(|b| matches!(b, 0..=8 | 14..=26)).count() * 50 > source.len() + 50 {
         return Err(Failure::Binary);
     }
     let mut warnings = Vec::new();
@@ -37,7 +39,7 @@ pub(crate) fn html(bytes: &[u8]) -> Result<Extracted, Failure> {
     let address = address(&page).or(cleaned.saved_from);
     let has_content = page.select("body *").exists();
     let (meta, article) = if cleaned.html.len() <= MAX_ARTICLE_SOURCE && has_content {
-        readable(&cleaned.html)
+        readable(&cleaned.html, is_dense(&page.select("body").text()))
     } else {
         (Metadata::default(), None)
     };
@@ -120,9 +122,22 @@ fn author(text: &str) -> Option<String> {
     (!is_web(name) && name.chars().any(char::is_alphabetic)).then(|| name.to_owned())
 }
 
+/// Whether most letters are Chinese or Japanese, which say more each.
+fn is_dense(text: &str) -> bool {
+    let letters = || text.chars().filter(|c| c.is_alphabetic()).take(100_000);
+    letters().filter(|c| matches!(c, '\u{3040}'..='\u{9fff}')).count() * 2 > letters().count()
+}
+
 /// What the page says of itself, and its article's HTML if one stands out.
-fn readable(source: &str) -> (Metadata, Option<String>) {
-    let config = Config { char_threshold: ARTICLE_CHARS, ..Config::default() };
+fn readable(source: &str, dense: bool) -> (Metadata, Option<String>) {
+    let config = Config::default();
+    let scale = if dense { DENSITY } else { 1 };
+    let least = ARTICLE_CHARS / scale;
+    let config = Config {
+        char_threshold: least,
+        readable_min_content_length: config.readable_min_content_length / scale,
+        ..config
+    };
     let Ok(mut reader) = Readability::new(source, None, Some(config)) else {
         return (Metadata::default(), None);
     };
@@ -131,7 +146,7 @@ fn readable(source: &str) -> (Metadata, Option<String>) {
         return (meta, None);
     }
     let Ok(article) = reader.parse() else { return (meta, None) };
-    let enough = article.length >= ARTICLE_CHARS;
+    let enough = article.length >= least;
     (meta, enough.then(|| article.content.to_string()))
 }
 
@@ -181,8 +196,15 @@ fn tidy_markdown(markdown: &str) -> String {
     let mut out = String::with_capacity(markdown.len());
     let mut empty = 0;
     for line in markdown.lines() {
-        let line = line.trim_end().replace('\u{a0}', " ");
-        let line = if line.trim().is_empty() { "" } else { line.as_str() };
+        // Indentation by such spaces would turn into code.
+        let line = if line.trim_start_matches(' ').starts_with('\u{a0}') { line.trim_start() } else { line };
+        let line = line.trim_end().replace('\u{a0}', " ").replace("&#124;", "\\|");
+        // A break at the end of a paragraph is no break.
+        let line = if matches!(line.trim(), "" | "\\") { "" } else { line.as_str() };
+        if line.is_empty() && out.ends_with("\\\n") && !out.ends_with("\\\\\n") {
+            out.truncate(out.len() - 2);
+            out.push('\n');
+        }
         empty = if line.is_empty() { empty + 1 } else { 0 };
         if empty <= 1 && !(out.is_empty() && line.is_empty()) {
             out.push_str(line);

@@ -92,7 +92,7 @@ fn decode_text(bytes: &[u8]) -> Result<(String, Vec<String>), Failure> {
         bad += usize::from(is_bad(c));
     }
     // A log or an old word processor's text may hold a stray control character; a binary holds many.
-    if bad * 50 > chars {
+    if bad * 50 > chars + 50 {
         return Err(Failure::Binary);
     }
     let lost = text.chars().filter(|&c| c == '\u{fffd}').count();

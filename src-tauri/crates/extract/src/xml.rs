@@ -8,7 +8,8 @@ use crate::Failure;
 
 /// A Word file of a thousand pages has about a million.
 const MAX_NODES: usize = 4_000_000;
-/// Deeper elements are hung on the deepest one allowed, so that walking a tree may recurse.
+/// Deeper elements are hung on the deepest one allowed, and their text in elements `t` as in a run,
+/// so that walking a tree may recurse.
 const MAX_DEPTH: usize = 160;
 /// A longer value is no text that anyone wrote.
 const MAX_ATTRIBUTE: usize = 64 << 10;
@@ -106,6 +107,11 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<(Element, Option<String>), Failure> 
         }
         let add = |stack: &mut Vec<Element>, text: &str| {
             if let Some(parent) = stack.last_mut() {
+                if skipped_depth > 0 && !text.trim().is_empty() {
+                    let children = vec![Node::Text(text.into())];
+                    parent.children.push(Node::Element(Element { name: "t".into(), children, ..Element::default() }));
+                    return;
+                }
                 match parent.children.last_mut() {
                     Some(Node::Text(last)) if last.len() < 4096 => *last = format!("{last}{text}").into(),
                     _ => parent.children.push(Node::Text(text.into())),

@@ -146,12 +146,7 @@ impl<'a> Reader<'a> {
                 "p" => self.paragraph(child, out)?,
                 "tbl" => self.table(child, out)?,
                 "sdt" => {
-                    let gallery = child.child("sdtPr").and_then(|p| p.find("docPartGallery"));
-                    let gallery = gallery.and_then(|gallery| gallery.attribute("val"));
-                    // A table of contents repeats the headings, with page numbers that mean nothing here.
-                    if gallery != Some("Table of Contents")
-                        && let Some(content) = child.child("sdtContent")
-                    {
+                    if let Some(content) = child.child("sdtContent") {
                         self.blocks_into(content, out)?;
                     }
                 }
@@ -164,7 +159,8 @@ impl<'a> Reader<'a> {
                     self.blocks_into(child, out)?;
                 }
                 "altChunk" => self.package.warn("A document embedded in this one was left out."),
-                "oMath" => {
+                // A formula by itself, or text of what nests too deeply.
+                "oMath" | "t" => {
                     let text = inline::escape(child.text().trim(), false);
                     out.push(Block { kind: Kind::Text, text });
                 }
@@ -182,7 +178,7 @@ impl<'a> Reader<'a> {
         let mark = properties.and_then(|p| p.child("rPr"));
         if mark.is_some_and(|mark| mark.child("del").is_some()) {
             self.carried = spans;
-        } else if !self.styles.is_contents_line(properties) {
+        } else {
             let kind = self.styles.kind(properties);
             let kind = self.numbered(kind);
             if matches!(kind, Kind::Heading(_) | Kind::Title) {
@@ -256,7 +252,8 @@ impl<'a> Reader<'a> {
                 "noBreakHyphen" => self.text("-", context, out),
                 "sym" => {
                     let code = child.attribute("char").and_then(|hex| u32::from_str_radix(hex, 16).ok());
-                    if let Some(symbol) = code.and_then(symbol) {
+                    let font = child.attribute("font").unwrap_or_default();
+                    if let Some(symbol) = code.and_then(|code| symbol(font, code)) {
                         self.text(symbol.encode_utf8(&mut [0; 4]), context, out);
                     }
                 }
@@ -542,20 +539,40 @@ fn is_link(target: &str) -> bool {
         && !matches!(scheme.as_deref(), Some("javascript" | "vbscript" | "data"))
 }
 
-/// Characters of the symbol fonts that Word puts in the private use area.
-fn symbol(code: u32) -> Option<char> {
-    Some(match code {
-        0xf0fc => '✓',
-        0xf0fb => '✗',
-        0xf0fe | 0xf052 => '☑',
-        0xf0a8 | 0xf06f | 0xf0a3 => '☐',
-        0xf0e0 | 0xf0ae => '→',
-        0xf0df => '←',
-        0xf0a7 => '▪',
-        0xf0b7 => '•',
-        0xf04a => '☺',
-        0xf000..=0xf0ff => return None,
-        code => char::from_u32(code)?,
+/// The Symbol font's letters and signs from 0x41 and from 0xa1 on (Adobe's Symbol encoding); a
+/// space where there is no such character.
+const SYMBOL_LETTERS: &str = "ΑΒΧΔΕΦΓΗΙϑΚΛΜΝΟΠΘΡΣΤΥςΩΞΨΖ[∴]⊥_ αβχδεφγηιϕκλμνοπθρστυϖωξψζ{|}∼";
+const SYMBOL_SIGNS: &str = "ϒ′≤⁄∞ƒ♣♦♥♠↔←↑→↓°±″≥×∝∂•÷≠≡≈…  ↵ℵℑℜ℘⊗⊕∅∩∪⊃⊇⊄⊂⊆∈∉∠∇®©™∏√⋅¬∧∨⇔⇐⇑⇒⇓◊〈®©™∑";
+
+/// A character of a symbol font, which Word may put in the private use area from F000 on.
+fn symbol(font: &str, code: u32) -> Option<char> {
+    let low = match code {
+        0xf000..=0xf0ff => code - 0xf000,
+        0..=0xff => code,
+        code => return char::from_u32(code).filter(|c| !c.is_control()),
+    };
+    let within = |table: &str, first: u32| {
+        let at = usize::try_from(low.checked_sub(first)?).ok()?;
+        table.chars().nth(at).filter(|c| *c != ' ')
+    };
+    if font.eq_ignore_ascii_case("symbol") {
+        return match low {
+            0x21..=0x40 => char::from_u32(low),
+            0x41..=0x7e => within(SYMBOL_LETTERS, 0x41),
+            _ => within(SYMBOL_SIGNS, 0xa1),
+        };
+    }
+    Some(match low {
+        0xfc => '✓',
+        0xfb => '✗',
+        0xfe | 0x52 => '☑',
+        0xa8 | 0x6f | 0xa3 => '☐',
+        0xe0 | 0xe8 => '→',
+        0xdf => '←',
+        0xa7 => '▪',
+        0xb7 | 0x6c => '•',
+        0x4a => '☺',
+        _ => return None,
     })
 }
 
@@ -571,3 +588,6 @@ fn plain(spans: &[Span]) -> String {
         .collect()
 }
 
+
+#[cfg(test)]
+mod tests;

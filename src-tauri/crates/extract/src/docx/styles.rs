@@ -76,18 +76,20 @@ impl Styles {
 
     pub(super) fn kind(&self, properties: Option<&Element>) -> Kind {
         let id = properties.and_then(|p| p.value("pStyle")).or(self.default_paragraph.as_deref());
-        let unknown = id.filter(|id| !self.named.contains_key(*id)).map(str::to_lowercase);
-        let mut level = outline(properties);
-        let mut by_name = None;
-        let names = self.chain(id).map(|style| style.name.as_str());
-        for name in names.chain(unknown.as_deref()) {
-            by_name = by_name.or_else(|| kind_of_name(name));
+        // The nearest style that says what it is decides, by its name or by its outline level.
+        let of_style = |style: &NamedStyle| {
+            let level = style.outline.map(|level| if level < 9 { Kind::Heading(level + 1) } else { Kind::Text });
+            kind_of_name(&style.name).or(level)
+        };
+        let by_style = match id {
+            Some(id) if !self.named.contains_key(id) => kind_of_name(&id.to_lowercase()),
+            id => self.chain(id).find_map(of_style),
+        };
+        if matches!(by_style, Some(Kind::Heading(_) | Kind::Title | Kind::Code)) {
+            return by_style.unwrap_or(Kind::Text);
         }
-        level = level.or_else(|| self.chain(id).find_map(|style| style.outline));
-        match (&by_name, level) {
-            (Some(kind @ (Kind::Heading(_) | Kind::Title | Kind::Code)), _) => return kind.clone(),
-            (_, Some(level)) if level < 9 => return Kind::Heading(level + 1),
-            _ => {}
+        if let Some(level) = outline(properties).filter(|level| *level < 9) {
+            return Kind::Heading(level + 1);
         }
         let own = numbering_of(properties);
         let inherited = self.chain(id).find_map(|style| style.numbering.clone());
@@ -112,21 +114,13 @@ impl Styles {
         } else if own.is_some() {
             return Kind::Text;
         }
-        by_name.unwrap_or(Kind::Text)
+        by_style.unwrap_or(Kind::Text)
     }
 
     /// The number that a list starts with at a level.
     pub(super) fn start(&self, list: &str, level: usize) -> usize {
         let level = self.lists.get(list).and_then(|levels| levels.get(&level));
         level.map_or(1, |level| level.start)
-    }
-
-    /// Whether it is a line of a table of contents.
-    pub(super) fn is_contents_line(&self, properties: Option<&Element>) -> bool {
-        let name = self.chain(properties.and_then(|p| p.value("pStyle"))).next();
-        name.is_some_and(|style| {
-            style.name.strip_prefix("toc ").is_some_and(|level| level.parse::<u8>().is_ok())
-        })
     }
 
     pub(super) fn run(&self, properties: Option<&Element>) -> inline::Style {
