@@ -1,1 +1,49 @@
-//! Text to vectors on this machine: the Embedder trait, the fastembed one, and a fake for tests.
+//! Text to vectors on this machine: the [`Embedder`] trait, the one that runs a model folder
+//! through fastembed and the ONNX runtime, and a fake for tests. Knows nothing of notes.
+
+mod fake;
+mod local;
+mod onnx;
+mod runtime;
+
+use std::io;
+use std::path::PathBuf;
+
+pub use fake::FakeEmbedder;
+pub use local::{BATCH_TOKENS, LocalModel, find_model_dir};
+
+/// Turns texts into vectors of unit length; near in meaning is near in direction. Never fails for
+/// what a text is: empty, huge or odd text gives a vector too.
+pub trait Embedder: Send + Sync {
+    /// Changes whenever the vectors would.
+    fn model_id(&self) -> &str;
+
+    /// Length of each vector.
+    fn dims(&self) -> usize;
+
+    /// What the model reads of one text at most, in tokens as [`count_tokens`](Self::count_tokens)
+    /// counts; the rest is cut off.
+    fn max_tokens(&self) -> usize;
+
+    fn count_tokens(&self, text: &str) -> usize;
+
+    /// Embeds one short text at once: never waits for [`embed`](Self::embed).
+    fn embed_query(&self, text: &str) -> Result<Vec<f32>, EmbedError>;
+
+    /// Embeds any number of texts, in batches that suit the model; vectors in the order of the texts.
+    fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError>;
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum EmbedError {
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error("{}: there is no ONNX runtime library (libonnxruntime…) in this folder", .0.display())]
+    NoRuntime(PathBuf),
+    #[error("{}: the ONNX runtime cannot be used (1.24 or newer is needed): {reason}", path.display())]
+    Runtime { path: PathBuf, reason: String },
+    #[error("{}: the model cannot be used: {reason}", path.display())]
+    Model { path: PathBuf, reason: String },
+    #[error("embedding failed: {0}")]
+    Run(String),
+}
