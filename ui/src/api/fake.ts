@@ -62,6 +62,8 @@ export interface FakeShell {
   showQuick(): void;
   /** Saves a note behind the page's back, as another window would. */
   write(title: string, body: string): NoteId;
+  /** Changes a note's text behind the page's back. */
+  edit(id: NoteId, body: string): void;
   setStatus(change: Partial<IndexStatus>): void;
   readonly calls: { name: string; args: unknown[] }[];
 }
@@ -622,6 +624,11 @@ export function fakeApi(): Api {
         const note = put({ title, body, front_matter: "", tags: [], notebook: "", pinned: false }, { created: now(), updated: now(), kind: "note" });
         changed([note.id]);
         return note.id;
+      },
+      edit: (id, body) => {
+        const note = need(id);
+        const { title, front_matter, tags, notebook, pinned } = note;
+        save(note, { title, body, front_matter, tags, notebook, pinned });
       },
       setStatus: (change) => {
         statusChange = change;

@@ -448,6 +448,8 @@ class LivePreview {
   decorations: DecorationSet = Decoration.none;
   atoms: DecorationSet = Decoration.none;
   private selecting = false;
+  /** Nothing is revealed by the focus alone: a note that was just opened shows itself as it reads. */
+  private engaged = false;
   private readonly release: () => void;
 
   constructor(private readonly view: EditorView) {
@@ -465,9 +467,12 @@ class LivePreview {
 
   press(): void {
     this.selecting = true;
+    this.engaged = true;
   }
 
   update(update: ViewUpdate): void {
+    const wasEngaged = this.engaged;
+    this.engaged ||= update.transactions.some((transaction) => transaction.isUserEvent("select") || transaction.isUserEvent("input") || transaction.isUserEvent("delete"));
     const told = update.transactions.some((transaction) =>
       transaction.effects.some((effect) => effect.is(settle) || effect.is(setAttachments)),
     );
@@ -475,6 +480,7 @@ class LivePreview {
       update.docChanged ||
       update.viewportChanged ||
       told ||
+      wasEngaged !== this.engaged ||
       syntaxTree(update.startState) !== syntaxTree(update.state) ||
       (!this.selecting && (update.selectionSet || update.focusChanged)) ||
       searchPanelOpen(update.startState) !== searchPanelOpen(update.state)
@@ -483,7 +489,7 @@ class LivePreview {
   }
 
   private build(view: EditorView): void {
-    const reveal = !view.state.readOnly && (view.hasFocus || searchPanelOpen(view.state));
+    const reveal = !view.state.readOnly && ((view.hasFocus && this.engaged) || searchPanelOpen(view.state));
     const builder = new Builder(view.state, reveal);
     for (const { from, to } of view.visibleRanges) builder.span(from, to);
     this.decorations = Decoration.set(builder.ranges, true);

@@ -271,6 +271,17 @@ export function lineOfOffset(body: string, offset: number): number {
   return line;
 }
 
+/** The UTF-16 offset at which a line of the body begins, counted from 0. */
+export function offsetOfLine(body: string, line: number): number {
+  let offset = 0;
+  for (let left = line; left > 0; left--) {
+    const next = body.indexOf("\n", offset);
+    if (next < 0) break;
+    offset = next + 1;
+  }
+  return offset;
+}
+
 /** The innermost block that begins at or before a line. */
 export function blockAtLine(root: ParentNode, line: number): HTMLElement | null {
   let best: HTMLElement | null = null;

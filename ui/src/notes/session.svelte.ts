@@ -118,13 +118,8 @@ export class NoteSession {
 
   /** Brings `body` up to what was typed. */
   settleBody(): void {
-    if (this.readBody) this.body = this.readBody();
-  }
-
-  /** The editor that `read` belongs to is closing. */
-  releaseBody(read: () => string): void {
-    if (this.readBody !== read) return;
-    this.settleBody();
+    if (!this.readBody) return;
+    this.body = this.readBody();
     this.readBody = null;
   }
 
@@ -145,6 +140,9 @@ export class NoteSession {
   /** Saves until nothing is left to save; true if everything is in the store. */
   async flush(): Promise<boolean> {
     clearTimeout(this.timer);
+    // A field that is taken off the page loses the focus, and asks for a save, in the middle of Svelte's own work,
+    // where no state may change.
+    await Promise.resolve();
     while (this.dirty || this.inFlight) {
       const { kind } = this.phase;
       if (!this.inFlight && (kind === "conflict" || kind === "gone")) break;
@@ -163,8 +161,8 @@ export class NoteSession {
   private async saveOnce(): Promise<void> {
     const edits = this.edits;
     const draft = this.draft();
-    this.phase = { kind: "saving" };
     try {
+      this.phase = { kind: "saving" };
       const saved = await this.backend.saveNote(this.id, this.revision, draft);
       this.base = draft;
       this.accept(saved.revision, edits);

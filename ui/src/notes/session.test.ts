@@ -108,6 +108,7 @@ describe("saving", () => {
   it("never says saved while newer text is only typed", async () => {
     type("one");
     void session.flush();
+    await vi.advanceTimersByTimeAsync(0);
     type("one two");
     await desk.call(0).succeed();
     expect(session.phase.kind).not.toBe("saved");
@@ -154,6 +155,7 @@ describe("failing", () => {
   it("keeps unsaved text for the next start", async () => {
     type("precious");
     void session.flush();
+    await vi.advanceTimersByTimeAsync(0);
     await desk.call(0).fail(DISK);
     session.dispose();
     const again = new NoteSession(desk, aNote(), vault);
@@ -167,6 +169,7 @@ describe("failing", () => {
   it("does not keep asking the store for what it calls invalid", async () => {
     type("bad");
     void session.flush();
+    await vi.advanceTimersByTimeAsync(0);
     await desk.call(0).fail({ code: "invalid", message: "too long" });
     await vi.advanceTimersByTimeAsync(120_000);
     expect(desk.calls).toHaveLength(1);
@@ -178,6 +181,7 @@ describe("conflict", () => {
   async function conflict(): Promise<void> {
     type("mine");
     void session.flush();
+    await vi.advanceTimersByTimeAsync(0);
     desk.stored = aNote({ revision: 9, body: "theirs" });
     await desk.call(0).fail(CONFLICT);
   }
@@ -194,6 +198,7 @@ describe("conflict", () => {
   it("keeps mine on top of theirs", async () => {
     await conflict();
     void session.keepMine();
+    await vi.advanceTimersByTimeAsync(0);
     expect(desk.call(1)).toMatchObject({ base: 9, draft: { body: "mine" } });
     await desk.call(1).succeed();
     expect(session.phase.kind).toBe("saved");
@@ -217,6 +222,7 @@ describe("conflict", () => {
   it("is none if both wrote the same", async () => {
     type("same");
     void session.flush();
+    await vi.advanceTimersByTimeAsync(0);
     desk.stored = aNote({ revision: 9, body: "same" });
     await desk.call(0).fail(CONFLICT);
     expect(session.phase.kind).toBe("saved");
@@ -227,6 +233,7 @@ describe("conflict", () => {
     session.adopt(aNote({ body: "one\ntwo\nthree\n" }));
     type("one mine\ntwo\nthree\n");
     void session.flush();
+    await vi.advanceTimersByTimeAsync(0);
     desk.stored = aNote({ revision: 9, body: "one\ntwo\nthree theirs\n", pinned: true });
     await desk.call(0).fail(CONFLICT);
     expect(desk.call(1)).toMatchObject({ base: 9, draft: { body: "one mine\ntwo\nthree theirs\n", pinned: true } });
@@ -238,6 +245,7 @@ describe("conflict", () => {
   it("is none if only the number moved on", async () => {
     type("mine");
     void session.flush();
+    await vi.advanceTimersByTimeAsync(0);
     desk.stored = aNote({ revision: 4 });
     await desk.call(0).fail(CONFLICT);
     expect(desk.call(1)).toMatchObject({ base: 4, draft: { body: "mine" } });
@@ -246,6 +254,7 @@ describe("conflict", () => {
   it("arises again if theirs moved on while the user chose", async () => {
     await conflict();
     void session.keepMine();
+    await vi.advanceTimersByTimeAsync(0);
     desk.stored = aNote({ revision: 10, body: "theirs again" });
     await desk.call(1).fail(CONFLICT);
     expect(session.phase).toMatchObject({ kind: "conflict", theirs: { revision: 10 } });
@@ -274,6 +283,7 @@ describe("changes elsewhere", () => {
   it("told of during one's own save are looked at after it", async () => {
     type("mine");
     void session.flush();
+    await vi.advanceTimersByTimeAsync(0);
     await session.refresh();
     await desk.call(0).succeed();
     expect(desk.getNote).toHaveBeenCalledTimes(1);
@@ -284,6 +294,7 @@ describe("changes elsewhere", () => {
   it("say when the note is gone, and keep the text", async () => {
     type("mine");
     void session.flush();
+    await vi.advanceTimersByTimeAsync(0);
     desk.getNote.mockImplementation(() => Promise.reject({ code: "not_found", message: "no such note" } as unknown as Error));
     await desk.call(0).fail({ code: "not_found", message: "no such note" });
     expect(session.phase.kind).toBe("gone");
@@ -299,6 +310,7 @@ describe("closing", () => {
     session = await open.acquire(7);
     type("one");
     void session.flush();
+    await vi.advanceTimersByTimeAsync(0);
     type("one two");
     const released = open.release(7);
     await vi.advanceTimersByTimeAsync(0);
@@ -339,6 +351,7 @@ describe("closing", () => {
     type("last words");
     void open.flushAll();
     expect(vault.find(7)?.draft.body).toBe("last words");
+    await vi.advanceTimersByTimeAsync(0);
     await desk.call(0).succeed();
     expect(vault.find(7)).toBeNull();
   });
