@@ -161,7 +161,7 @@ pub(crate) struct Analyser {
 #[derive(Default)]
 struct Words {
     marks: Vec<Languages>,
-    stemmed: Vec<bool>,
+    shapes: Vec<Shape>,
     /// Lower-case forms that differ from the folded ones, by index.
     accented: Vec<(usize, Box<str>)>,
 }
@@ -169,7 +169,7 @@ struct Words {
 impl Words {
     fn clear(&mut self) {
         self.marks.clear();
-        self.stemmed.clear();
+        self.shapes.clear();
         self.accented.clear();
     }
 }
@@ -204,8 +204,14 @@ impl Analyser {
             if language.is_stop_word(self.words.marks[index]) {
                 continue;
             }
-            length += 1;
-            if self.words.stemmed[index]
+            let shape = self.words.shapes[index];
+            // The last character of a run counts in its last pair.
+            let counted = shape == Shape::Last
+                && index
+                    .checked_sub(1)
+                    .is_some_and(|before| self.words.shapes[before] == Shape::Pair);
+            length += u32::from(!counted);
+            if shape == Shape::Word
                 && let Some(language) = language.of_word(lower)
             {
                 languages.insert(language);
@@ -255,7 +261,7 @@ impl Analyser {
                 words.accented.push((words.marks.len(), token.lower.into()));
             }
             words.marks.push(stop_word_languages(token.text));
-            words.stemmed.push(token.shape == Shape::Word);
+            words.shapes.push(token.shape);
         });
     }
 }

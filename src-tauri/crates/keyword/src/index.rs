@@ -27,6 +27,8 @@ use crate::{Access, Change, KeywordError, KeywordHits, NoteDocument, Opened, Sea
 
 /// What the writer buffers before it flushes a segment, in bytes; tantivy wants at least 15 MB.
 const WRITER_BYTES: usize = 24_000_000;
+/// Threads that write segments: one leaves a core to the person on the smallest machines.
+pub const WRITER_THREADS: usize = 1;
 /// Says that the last writer closed in order, so that the files need no checking.
 const CLEAN: &str = "clean";
 
@@ -374,6 +376,18 @@ impl KeywordIndex {
         outcome
     }
 
+    /// Forgets every note, on disk and in memory; the cursor goes back to zero.
+    ///
+    /// # Errors
+    /// The folder cannot be emptied; then nothing more can be written until it can.
+    pub fn clear(&self) -> Result<(), KeywordError> {
+        let mut writing = self.writing()?;
+        // The writer holds the folder's lock.
+        writing.writer = Writer::Failed;
+        writing.known = NoteSet::default();
+        self.start_empty()
+    }
+
     /// Makes changes visible at once, before they are on disk; they hide what the disk says of
     /// the same notes until a commit of `seq` or later. Not durable. Ignored when the disk is
     /// already as far.
@@ -541,7 +555,7 @@ fn reader(index: &Index) -> tantivy::Result<IndexReader> {
 fn writer(index: &Index) -> tantivy::Result<IndexWriter<TantivyDocument>> {
     in_background(|| {
         let options = IndexWriterOptions::builder()
-            .num_worker_threads(1)
+            .num_worker_threads(WRITER_THREADS)
             .memory_budget_per_thread(WRITER_BYTES)
             .num_merge_threads(1)
             .build();

@@ -100,6 +100,32 @@ pub(crate) fn stop_word_languages(folded: &str) -> Languages {
     WORDS.get(folded).copied().unwrap_or_default()
 }
 
+/// Whether a word of a script without spaces carries grammar rather than meaning: particles,
+/// endings, question words. A single Hiragana is always one.
+pub(crate) fn is_dense_stop_word(word: &str) -> bool {
+    static WORDS: LazyLock<rustc_hash::FxHashSet<&str>> =
+        LazyLock::new(|| DENSE_STOP_WORDS.split_whitespace().collect());
+    let mut chars = word.chars();
+    let lone = matches!((chars.next(), chars.next()), (Some('\u{3041}'..='\u{3096}'), None));
+    lone || WORDS.contains(word)
+}
+
+/// Japanese, Chinese, Korean, Thai.
+const DENSE_STOP_WORDS: &str = "
+    あの あり ある いう いた いつ いつの いる から くらい けど こと この これ さん され した したら して
+    しまう する せる そう その それ ため たち だけ だれ だろう でき できる です でした でしょう では でも
+    という といった とき ところ として どう どこ どちら どの どのよう どれ どんな なお なか ながら など なぜ
+    なに なら なり なる なん なの について にて によって により には のは ので のに はず ほど ます ました
+    ません まで また または まで もう もの やすい よう より よって られ られる れる わけ ください でし まし
+    まで へと への いくつ いくら 何 何故 誰 時 等 的 事 為 者 頃
+    了 是 在 和 与 及 或 也 都 就 而 而且 但 但是 被 把 对 对于 从 到 由 于 以 以及 之 其 这 那 这个 那个
+    这些 那些 它 他 她 我 你 他们 我们 什么 甚么 谁 哪 哪个 哪些 哪里 怎么 怎样 如何 为什么 多少 几 吗 呢
+    吧 啊 着 过 地 得 有 不 個 个 們 们 這 什麼 誰 哪裡 為什麼 嗎 對 從 與
+    은 는 이 가 을 를 의 에 와 과 도 로 및 것 수 무엇 어디 언제 누구 어떤 어느 왜 그 이것 저것
+    คือ อะไร ไหน ที่ไหน ใคร เมื่อไร เมื่อไหร่ ของ ใน ที่ และ เป็น มี การ ความ ได้ ให้ จะ ไม่ กับ แต่ หรือ
+    จาก โดย ว่า นี้ นั้น ซึ่ง ก็ แล้ว อยู่ อย่าง อย่างไร ทำไม เท่าไร
+";
+
 /// The languages of one text: for each script the one whose rules its words follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TextLanguage {

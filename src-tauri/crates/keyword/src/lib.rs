@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use note::NoteId;
 
 pub use document::NoteDocument;
-pub use index::KeywordIndex;
+pub use index::{KeywordIndex, WRITER_THREADS};
 
 /// One change of the index. Applying a change twice changes nothing.
 #[derive(Clone, Debug)]

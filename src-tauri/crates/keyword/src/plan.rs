@@ -1,5 +1,7 @@
 //! Words of a query → the terms to look up for them.
 
+use std::ops::Range;
+
 use icu_segmenter::WordSegmenter;
 use icu_segmenter::options::WordBreakInvariantOptions;
 use note::{Expr, Field, Word};
@@ -7,7 +9,9 @@ use rustc_hash::FxHashSet;
 
 use crate::analysis::{Shape, Tokenizer};
 use crate::document::{Origin, Pool, stem_term};
-use crate::language::{Language, Languages, Stems, stemming_languages, stop_word_languages};
+use crate::language::{
+    Language, Languages, Stems, is_dense_stop_word, stemming_languages, stop_word_languages,
+};
 
 /// How much an occurrence counts by where it stands and how it matches; the body's word itself
 /// counts one.
@@ -103,7 +107,7 @@ impl Planner {
                 continue;
             }
             let stop = units.len() == 1 && !units[0].prefix && word.field.is_none();
-            let alternatives = alternatives(&word.text, &units, &ranges);
+            let alternatives = split_runs(&word.text, &mut units, ranges);
             planned.push(PlannedWord { units, alternatives, stop });
             debug_assert!(start < position);
         }
@@ -200,27 +204,43 @@ fn sources(
 }
 
 /// What must be there for a word to be there: all of its tokens; but a run without spaces holds
-/// several words, and any one of them will do.
-fn alternatives(text: &str, units: &[Unit], ranges: &[std::ops::Range<usize>]) -> Vec<Vec<usize>> {
+/// several words, and any one of them will do. Takes out the tokens of the run's stop words.
+fn split_runs(text: &str, units: &mut Vec<Unit>, mut ranges: Vec<Range<usize>>) -> Vec<Vec<usize>> {
     if units.iter().all(|unit| unit.shape == Shape::Word) {
         return vec![(0..units.len()).collect()];
     }
     let segmenter = WordSegmenter::new_auto(WordBreakInvariantOptions::default());
     let breaks: Vec<usize> = segmenter.segment_str(text).collect();
+    let mut words: Vec<Range<usize>> = breaks.windows(2).map(|pair| pair[0]..pair[1]).collect();
+    let is_stop = |at: usize| {
+        words.iter().any(|word| word.contains(&at) && is_dense_stop_word(&text[word.clone()]))
+    };
+    let carries = |unit: &Unit, range: &Range<usize>| {
+        unit.shape == Shape::Word
+            || text[range.clone()].char_indices().any(|(at, _)| !is_stop(range.start + at))
+    };
+    let kept: Vec<bool> =
+        units.iter().zip(&ranges).map(|(unit, range)| carries(unit, range)).collect();
+    if kept.contains(&true) {
+        let mut flags = kept.iter();
+        units.retain(|_| flags.next() == Some(&true));
+        let mut flags = kept.iter();
+        ranges.retain(|_| flags.next() == Some(&true));
+        words.retain(|word| !is_dense_stop_word(&text[word.clone()]));
+    }
     let mut found: Vec<Vec<usize>> = Vec::new();
     let mut short: Vec<Vec<usize>> = Vec::new();
-    for segment in breaks.windows(2) {
-        let range = segment[0]..segment[1];
+    for word in words {
         let inside: Vec<usize> = (0..units.len())
-            .filter(|&unit| range.start <= ranges[unit].start && ranges[unit].end <= range.end)
+            .filter(|&unit| word.start <= ranges[unit].start && ranges[unit].end <= word.end)
             .collect();
-        if !inside.is_empty() {
-            found.push(inside);
-        } else {
-            // A single character, a particle mostly: the pairs that it is part of.
+        if inside.is_empty() {
+            // A single character: the pairs that it is part of.
             let touched = (0..units.len())
-                .filter(|&unit| ranges[unit].start < range.end && range.start < ranges[unit].end);
+                .filter(|&unit| ranges[unit].start < word.end && word.start < ranges[unit].end);
             short.extend(touched.map(|unit| vec![unit]));
+        } else {
+            found.push(inside);
         }
     }
     if found.is_empty() { short } else { found }

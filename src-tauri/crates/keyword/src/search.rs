@@ -28,17 +28,20 @@ const PREFIX_WEIGHT: f32 = 0.4;
 const MAX_SIMILAR: usize = 12;
 /// Misspelt words of one query that are forgiven; each costs a walk over the dictionary.
 const MAX_FUZZY: u32 = 6;
-/// A word with more notes than this is taken to be spelt as meant.
-const FEW_HITS: usize = 0;
+/// A word that more notes have than this is taken to be spelt as meant.
+const FEW_HITS: usize = 2;
 /// Groups of up to this many words are short: notes with all of them come first.
 const SHORT_GROUP: usize = 4;
+/// Added to notes with all words of a short group, times what its words count: more than any
+/// number of occurrences of some of them can be worth (K1 + 1 each).
+const ALL_WORDS_WEIGHT: f32 = 2.5;
 /// Hits that are looked at again for words standing together.
 const RERANKED: usize = 100;
 /// Neighbouring words in the query that stand together in the note add this much of what the
 /// rarer of the two counts.
 const PROXIMITY_WEIGHT: f32 = 0.3;
 /// Pairs of neighbours that are looked at.
-const MAX_PAIRS: usize = 12;
+const MAX_PAIRS: usize = 24;
 /// Farther apart than this many words, two words do not belong together.
 const NEAR: u32 = 8;
 
@@ -355,8 +358,6 @@ impl<'a> Evaluation<'a> {
                     if let Some((first, first_idf)) = previous.take()
                         && self.pairs.len() < MAX_PAIRS
                         && first.field == unit.field
-                        && unit.shape == Shape::Word
-                        && first.shape == Shape::Word
                     {
                         self.pairs.push(Pair {
                             gap: unit.position - first.position,
@@ -559,9 +560,6 @@ impl<'a> Evaluation<'a> {
         Ok(())
     }
 }
-
-/// Added to notes with all words of a short group, as a part of what the words count.
-const ALL_WORDS_WEIGHT: f32 = 0.3;
 
 /// 1 for two words that stand as in the query, less the farther apart, 0 beyond [`NEAR`].
 fn nearness(firsts: &[u32], seconds: &[u32], gap: u32) -> f32 {
