@@ -1,1 +1,231 @@
-fn main() {}
+//! The window: wires the engine to the pages. Everything that a note is lives in the crates below.
+
+#![cfg_attr(all(windows, not(debug_assertions)), windows_subsystem = "windows")]
+
+mod attachments;
+mod commands;
+mod dto;
+mod error;
+mod events;
+mod hotkey;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use engine::{Engine, ModelSource, Options};
+use tauri::{AppHandle, Emitter, Manager, RunEvent, WindowEvent};
+
+use commands::EngineSlot;
+use commands::settings::stored_settings;
+use error::ApiError;
+use hotkey::Hotkey;
+
+/// Labels of the two windows.
+pub(crate) const MAIN: &str = "main";
+pub(crate) const QUICK: &str = "quick";
+/// A page that does not answer cannot keep the app from closing for longer than this.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(3);
+
+/// What the command line asked for.
+struct Args {
+    data_dir: PathBuf,
+    quick: bool,
+}
+
+impl Args {
+    fn read(args: impl Iterator<Item = String>) -> anyhow::Result<Args> {
+        let mut data_dir = std::env::var_os("COMMONPLACE_DATA").map(PathBuf::from);
+        let mut quick = false;
+        let mut args = args.skip(1);
+        while let Some(arg) = args.next() {
+            match arg.as_str() {
+                "--data" => {
+                    data_dir = Some(args.next().context("--data wants a folder")?.into());
+                }
+                "--quick" => quick = true,
+                other => anyhow::bail!(
+                    "{other} is not known. Usage: commonplace-desktop [--data DIR] [--quick]"
+                ),
+            }
+        }
+        let data_dir = data_dir
+            .or_else(engine::default_data_dir)
+            .context("this system names no folder for data: give one with --data DIR")?;
+        Ok(Args { data_dir: std::path::absolute(data_dir)?, quick })
+    }
+}
+
+fn main() -> anyhow::Result<()> {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("COMMONPLACE_LOG")
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,engine=info")),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    let args = match Args::read(std::env::args()) {
+        Ok(args) => args,
+        Err(error) => {
+            eprintln!("commonplace-desktop: {error}");
+            std::process::exit(2);
+        }
+    };
+    let slot = EngineSlot::new();
+    open_engine(slot.clone(), args.data_dir.clone());
+
+    // One app for each data folder; a second start only brings the first one forward.
+    let folder = blake3::hash(args.data_dir.as_os_str().as_encoded_bytes()).to_hex();
+    let single = tauri_plugin_single_instance::Builder::new()
+        .dbus_id(format!("org.commonplace.desktop.d{}", &folder[..16]))
+        .callback(|app, argv, _| {
+            if argv.iter().any(|arg| arg == "--quick") {
+                hotkey::toggle_quick(app);
+            } else {
+                bring_forward(app);
+            }
+        })
+        .build();
+    let quick = args.quick;
+    let setup_slot = slot.clone();
+    tauri::Builder::default()
+        .plugin(single)
+        .plugin(hotkey::plugin())
+        .plugin(tauri_plugin_dialog::init())
+        .plugin(tauri_plugin_opener::init())
+        .plugin(tauri_plugin_clipboard_manager::init())
+        .manage(slot)
+        .manage(Hotkey::default())
+        .register_asynchronous_uri_scheme_protocol("attachment", attachments::serve)
+        .setup(move |app| {
+            let (handle, slot) = (app.handle().clone(), setup_slot);
+            tauri::async_runtime::spawn(async move {
+                // A failure to open is shown by the page, whose every command gets it.
+                let Ok(engine) = slot.get().await else { return };
+                events::forward(&handle, &engine);
+                let wanted = match stored_settings(&engine).await {
+                    Ok(settings) => settings.hotkey,
+                    Err(error) => {
+                        tracing::error!("the settings cannot be read: {}", error.message);
+                        return;
+                    }
+                };
+                handle.state::<Hotkey>().register(&handle, &wanted);
+                if quick {
+                    hotkey::toggle_quick(&handle);
+                }
+            });
+            Ok(())
+        })
+        .on_window_event(|window, event| match (window.label(), event) {
+            (MAIN, WindowEvent::CloseRequested { api, .. }) => {
+                api.prevent_close();
+                close_when_saved(window.app_handle());
+            }
+            (QUICK, WindowEvent::CloseRequested { api, .. }) => {
+                api.prevent_close();
+                if let Err(error) = window.hide() {
+                    tracing::warn!(%error, "the quick-search window cannot be hidden");
+                }
+            }
+            _ => {}
+        })
+        .invoke_handler(tauri::generate_handler![
+            commands::notes::create_note,
+            commands::notes::save_note,
+            commands::notes::get_note,
+            commands::notes::trash_notes,
+            commands::notes::restore_notes,
+            commands::notes::delete_notes,
+            commands::notes::empty_trash,
+            commands::notes::set_pinned,
+            commands::notes::list_revisions,
+            commands::notes::get_revision,
+            commands::notes::restore_revision,
+            commands::notes::get_backlinks,
+            commands::notes::get_related,
+            commands::notes::list_tasks,
+            commands::notes::toggle_task,
+            commands::notes::open_daily_note,
+            commands::notes::add_attachment,
+            commands::organise::list_notes,
+            commands::organise::move_notes,
+            commands::organise::get_sidebar,
+            commands::organise::create_notebook,
+            commands::organise::rename_notebook,
+            commands::organise::delete_notebook,
+            commands::organise::complete_names,
+            commands::organise::complete_tags,
+            commands::organise::resolve_name,
+            commands::search::search,
+            commands::search::cancel_search,
+            commands::imports::start_import,
+            commands::imports::list_imports,
+            commands::imports::get_import_items,
+            commands::imports::cancel_import,
+            commands::imports::retry_import,
+            commands::imports::undo_import,
+            commands::imports::pick_import_paths,
+            commands::imports::export_notes,
+            commands::settings::get_settings,
+            commands::settings::save_settings,
+            commands::settings::set_hotkey,
+            commands::settings::get_status,
+            commands::settings::rebuild_indexes,
+            commands::settings::get_session,
+            commands::settings::save_session,
+            commands::settings::first_run,
+            commands::settings::create_welcome,
+            commands::settings::delete_welcome,
+            commands::windows::hide_quick,
+            commands::windows::open_in_main,
+            commands::windows::copy_text,
+            commands::windows::open_link,
+            commands::windows::open_attachment,
+            commands::windows::report_error,
+            commands::windows::close_app,
+        ])
+        .build(tauri::generate_context!())?
+        .run(|app, event| {
+            if let RunEvent::Exit = event
+                && let Some(engine) = app.state::<EngineSlot>().now()
+                && let Err(error) = tauri::async_runtime::block_on(engine.close())
+            {
+                tracing::error!(%error, "the engine did not close cleanly");
+            }
+        });
+    Ok(())
+}
+
+/// Opens the engine while the window is being made.
+fn open_engine(slot: EngineSlot, data_dir: PathBuf) {
+    tauri::async_runtime::spawn(async move {
+        let opened = Engine::open(Options { data_dir, model: ModelSource::Installed }).await;
+        if let Err(error) = &opened {
+            tracing::error!(%error, "the data folder cannot be opened");
+        }
+        slot.fill(opened.map_err(ApiError::from));
+    });
+}
+
+/// Shows the main window in front of all others.
+pub(crate) fn bring_forward(app: &AppHandle) {
+    let Some(window) = app.get_webview_window(MAIN) else { return };
+    let shown = window.unminimize().and_then(|()| window.show()).and_then(|()| window.set_focus());
+    if let Err(error) = shown {
+        tracing::error!(%error, "the main window cannot be brought forward");
+    }
+}
+
+/// Lets the page save what is being edited, then ends the app.
+fn close_when_saved(app: &AppHandle) {
+    let handle = app.clone();
+    if let Err(error) = app.emit_to(MAIN, events::CLOSE_REQUESTED, ()) {
+        tracing::warn!(%error, "the page was not told to save");
+    }
+    tauri::async_runtime::spawn(async move {
+        tokio::time::sleep(CLOSE_PATIENCE).await;
+        tracing::warn!("the page did not answer; closing without it");
+        handle.exit(0);
+    });
+}

@@ -1,1 +1,23 @@
-//! Shared by the tests and the benches.
+//! Shared by the tests and the benches: where the shared data lies, judged sets and their scoring.
+
+use std::path::PathBuf;
+
+pub mod bare_onnx;
+pub mod trec;
+
+/// The root of the checkout.
+pub fn workspace() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// A path below `../shared/data` beside the checkout, if it is there.
+pub fn shared_data(path: &str) -> Option<PathBuf> {
+    let path = workspace().join("../shared/data").join(path);
+    path.exists().then_some(path)
+}
+
+/// The model's folder, if `cargo xtask setup` has made it.
+pub fn model_dir() -> Option<PathBuf> {
+    let dir = workspace().join("assets/model");
+    dir.join("model.onnx").exists().then_some(dir)
+}

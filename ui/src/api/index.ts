@@ -1,23 +1,14 @@
 /** The one door to the shell. Without a shell (a browser, a test) an in-memory fake stands in for it. */
+import { fakeApi, fakeAttachmentUrl } from "./fake";
+import { tauriApi, tauriAttachmentUrl } from "./tauri";
 import type { Api } from "./types";
 
 export type * from "./types";
 
-interface Backend {
-  api: Api;
-  attachmentUrl: (digest: string, name: string) => string;
-}
+const inShell = "__TAURI_INTERNALS__" in window;
 
-async function connect(): Promise<Backend> {
-  if ("__TAURI_INTERNALS__" in window) {
-    const { tauriApi, tauriAttachmentUrl } = await import("./tauri");
-    return { api: tauriApi(), attachmentUrl: tauriAttachmentUrl };
-  }
-  const { fakeApi, fakeAttachmentUrl } = await import("./fake");
-  return { api: fakeApi(), attachmentUrl: fakeAttachmentUrl };
-}
-
-export const { api, attachmentUrl } = await connect();
+export const api: Api = inShell ? tauriApi() : fakeApi();
+export const attachmentUrl: (digest: string, name: string) => string = inShell ? tauriAttachmentUrl : fakeAttachmentUrl;
 
 /** Says what went wrong in the shell's own words. */
 export function errorMessage(error: unknown): string {

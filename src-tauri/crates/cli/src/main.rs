@@ -1,2 +1,433 @@
-//! `commonplace` on the command line.
-fn main() {}
+//! `commonplace` on the command line: the same engine without a window. Beside a running app it
+//! reads the app's indexes and saves through the store; the app picks the changes up by itself.
+
+mod output;
+
+use std::io::{IsTerminal, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use engine::{
+    Engine, ExportProgress, ImportRequest, ImportState, IndexState, ItemState, ListFilter,
+    ListSort, ModelSource, Options, SearchRequest, View, draft_of,
+};
+use note::{NoteDraft, NoteId};
+use tokio_util::sync::CancellationToken;
+
+use output::{note_json, print_hits, print_list, print_status, status_json};
+
+#[derive(Parser)]
+#[command(
+    name = "commonplace",
+    version,
+    about = "Keep everything worth keeping, and find it again"
+)]
+struct Cli {
+    /// Folder of the notes [default: the user's data folder]
+    #[arg(long, global = true, value_name = "DIR", env = "COMMONPLACE_DATA")]
+    data: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Import files and folders: Markdown, text, HTML, PDF, docx
+    Import {
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+        /// Notebook that receives them
+        #[arg(long, default_value = "")]
+        notebook: String,
+        /// Print the result as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Search by words, by meaning, or both
+    Search(Search),
+    /// Make a note; the text comes from the arguments or from standard input
+    New {
+        text: Vec<String>,
+        #[arg(long, default_value = "")]
+        title: String,
+        #[arg(long, default_value = "")]
+        notebook: String,
+        #[arg(long = "tag")]
+        tags: Vec<String>,
+    },
+    /// Print a note
+    Show {
+        id: i64,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Change a note; without options, opens it in $VISUAL or $EDITOR
+    Edit {
+        id: i64,
+        #[arg(long)]
+        title: Option<String>,
+        /// New text; `-` reads standard input
+        #[arg(long)]
+        body: Option<String>,
+        #[arg(long)]
+        notebook: Option<String>,
+        /// Set tags, comma between them
+        #[arg(long, value_delimiter = ',')]
+        tags: Option<Vec<String>>,
+    },
+    /// List notes
+    List {
+        #[arg(long, conflicts_with_all = ["tag", "trash"])]
+        notebook: Option<String>,
+        #[arg(long, conflicts_with = "trash")]
+        tag: Option<String>,
+        #[arg(long)]
+        trash: bool,
+        #[arg(long, value_enum, default_value_t = SortArg::Updated)]
+        sort: SortArg,
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put notes into the trash
+    Trash {
+        #[arg(required = true)]
+        ids: Vec<i64>,
+    },
+    /// Take notes out of the trash
+    Restore {
+        #[arg(required = true)]
+        ids: Vec<i64>,
+    },
+    /// Write all notes as Markdown, with attachments, to a new or empty folder
+    Export { dir: PathBuf },
+    /// Tell what is searchable
+    Status {
+        /// Wait until everything is
+        #[arg(long)]
+        wait: bool,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Open the quick-search window: for desktops that keep global keys to themselves
+    Quick,
+}
+
+#[derive(Args)]
+struct Search {
+    /// The query, in the app's query language
+    #[arg(required = true, allow_hyphen_values = true, num_args = 1..)]
+    query: Vec<String>,
+    #[arg(long, value_enum, default_value_t = ModeArg::Both)]
+    mode: ModeArg,
+    #[arg(long, default_value_t = 10)]
+    limit: usize,
+    #[arg(long)]
+    json: bool,
+    /// Tell how each score came about
+    #[arg(long)]
+    explain: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ModeArg {
+    Both,
+    Words,
+    Meaning,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum SortArg {
+    Updated,
+    Created,
+    Title,
+}
+
+/// Something was not done that was asked for: the message is printed already.
+struct Incomplete;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("COMMONPLACE_LOG")
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error")),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    match run(Cli::parse()).await {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(Incomplete)) => ExitCode::from(1),
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("commonplace: {error:#}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// `commonplace list | head` is no failure.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+async fn run(cli: Cli) -> Result<std::result::Result<(), Incomplete>> {
+    let data_dir = cli
+        .data
+        .or_else(engine::default_data_dir)
+        .context("this system names no folder for data: give one with --data DIR")?;
+    if matches!(cli.command, Task::Quick) {
+        quick(&data_dir)?;
+        return Ok(Ok(()));
+    }
+    let needs_model = matches!(
+        &cli.command,
+        Task::Status { .. } | Task::Search(Search { mode: ModeArg::Both | ModeArg::Meaning, .. })
+    );
+    let model = if needs_model { ModelSource::Installed } else { ModelSource::None };
+    let engine = Engine::open(Options { data_dir, model }).await?;
+    let result = work(&engine, cli.command).await;
+    engine.close().await?;
+    result
+}
+
+async fn work(engine: &Engine, task: Task) -> Result<std::result::Result<(), Incomplete>> {
+    let mut out = std::io::stdout().lock();
+    match task {
+        Task::Import { paths, notebook, json } => {
+            return import(engine, paths, notebook, json).await;
+        }
+        Task::Search(search) => {
+            let request = SearchRequest {
+                text: search.query.join(" "),
+                mode: match search.mode {
+                    ModeArg::Both => engine::Mode::Both,
+                    ModeArg::Words => engine::Mode::Words,
+                    ModeArg::Meaning => engine::Mode::Meaning,
+                },
+                limit: search.limit,
+                wait_for_model: true,
+                ..SearchRequest::default()
+            };
+            let hits = engine.search(request.clone(), CancellationToken::new()).await?;
+            if search.json {
+                serde_json::to_writer_pretty(&mut out, &output::hits_json(&request.text, &hits))?;
+                writeln!(out)?;
+            } else {
+                print_hits(&mut out, &hits, search.explain)?;
+            }
+        }
+        Task::New { text, title, notebook, tags } => {
+            let body = if text.is_empty() { read_stdin()? } else { text.join(" ") };
+            if title.is_empty() && body.trim().is_empty() {
+                bail!("the note is empty: give a text or --title");
+            }
+            let draft = NoteDraft { title, body, notebook, tags, ..NoteDraft::default() };
+            let saved = engine.save_note(None, None, draft).await?;
+            writeln!(out, "{}", saved.id)?;
+        }
+        Task::Show { id, json } => {
+            let note = engine.note(NoteId(id)).await?;
+            let attachments = engine.read(move |read| read.attachments(NoteId(id))).await?;
+            if json {
+                serde_json::to_writer_pretty(&mut out, &note_json(&note, &attachments))?;
+                writeln!(out)?;
+            } else {
+                let title = note::display_title(&note.title, &note.body);
+                writeln!(out, "{title}\n")?;
+                writeln!(out, "{}", note.body.trim_end())?;
+            }
+        }
+        Task::Edit { id, title, body, notebook, tags } => {
+            let note = engine.note(NoteId(id)).await?;
+            let mut draft = draft_of(&note);
+            if title.is_none() && body.is_none() && notebook.is_none() && tags.is_none() {
+                draft.body = edit_in_editor(&note.body)?;
+            }
+            if let Some(title) = title {
+                draft.title = title;
+            }
+            if let Some(body) = body {
+                draft.body = if body == "-" { read_stdin()? } else { body };
+            }
+            if let Some(notebook) = notebook {
+                draft.notebook = notebook;
+            }
+            if let Some(tags) = tags {
+                draft.tags = tags.into_iter().filter(|tag| !tag.is_empty()).collect();
+            }
+            let saved = engine.save_note(Some(NoteId(id)), Some(note.revision), draft).await?;
+            writeln!(out, "{}", saved.id)?;
+        }
+        Task::List { notebook, tag, trash, sort, limit, json } => {
+            let view = match (notebook, tag) {
+                (Some(path), _) => View::Notebook(path),
+                (_, Some(tag)) => View::Tag(tag),
+                _ if trash => View::Trash,
+                _ => View::All,
+            };
+            let sort = match sort {
+                SortArg::Updated => ListSort::Updated,
+                SortArg::Created => ListSort::Created,
+                SortArg::Title => ListSort::Title,
+            };
+            let (total, heads) = engine.list(ListFilter { view, sort, offset: 0, limit }).await?;
+            if json {
+                serde_json::to_writer_pretty(&mut out, &output::list_json(total, &heads))?;
+                writeln!(out)?;
+            } else {
+                print_list(&mut out, total, &heads)?;
+            }
+        }
+        Task::Trash { ids } => engine.trash(ids.into_iter().map(NoteId).collect()).await?,
+        Task::Restore { ids } => engine.restore(ids.into_iter().map(NoteId).collect()).await?,
+        Task::Export { dir } => {
+            let shown = std::io::stderr().is_terminal();
+            let exported = engine
+                .export(dir.clone(), CancellationToken::new(), move |at: ExportProgress| {
+                    if shown {
+                        eprint!("\r{} of {}", at.done, at.total);
+                    }
+                })
+                .await?;
+            if shown {
+                eprintln!();
+            }
+            writeln!(
+                out,
+                "{} notes and {} attachments in {}",
+                exported.notes,
+                exported.attachments,
+                dir.display()
+            )?;
+        }
+        Task::Status { wait, json } => {
+            let status = if wait { engine.settled().await? } else { engine.status_now().await? };
+            if json {
+                serde_json::to_writer_pretty(&mut out, &status_json(&status, engine))?;
+                writeln!(out)?;
+            } else {
+                print_status(&mut out, &status, engine)?;
+            }
+            if wait
+                && (status.words_state == IndexState::Failed
+                    || status.meaning_state == IndexState::Failed)
+            {
+                return Ok(Err(Incomplete));
+            }
+        }
+        Task::Quick => {}
+    }
+    Ok(Ok(()))
+}
+
+async fn import(
+    engine: &Engine,
+    roots: Vec<PathBuf>,
+    notebook: String,
+    json: bool,
+) -> Result<std::result::Result<(), Incomplete>> {
+    let mut progress = engine.import_progress();
+    let id = engine.import(ImportRequest { roots, notebook }).await?;
+    let shown = std::io::stderr().is_terminal();
+    let ended = engine.import_ended(id);
+    tokio::pin!(ended);
+    let status = loop {
+        tokio::select! {
+            status = &mut ended => break status?,
+            () = interrupted() => engine.cancel_import(id),
+            Ok(at) = progress.recv(), if shown => {
+                eprint!("\r{} of {} ({:.0}/s)  ", at.imported + at.skipped + at.failed, at.found, at.rate);
+            }
+        }
+    };
+    if shown {
+        eprintln!();
+    }
+    if !engine.read_only() {
+        // Found by words from now on; the meaning follows when the app or `status --wait` runs.
+        let mut updates = engine.status();
+        while engine.status_now().await?.words_pending > 0 {
+            updates.changed().await?;
+        }
+    }
+    let (_, failures) =
+        engine.import_items(id, Some(ItemState::Failed), 0, i32::MAX as usize).await?;
+    let mut out = std::io::stdout().lock();
+    if json {
+        serde_json::to_writer_pretty(&mut out, &output::import_json(&status, &failures))?;
+        writeln!(out)?;
+    } else {
+        writeln!(
+            out,
+            "{} found: {} imported, {} skipped, {} failed",
+            status.found, status.imported, status.skipped, status.failed
+        )?;
+    }
+    for item in &failures {
+        eprintln!("{}: {}", item.path, item.reason.as_deref().unwrap_or("failed"));
+    }
+    if let Some(error) = &status.error {
+        eprintln!("commonplace: {error}");
+    }
+    let complete = status.state == ImportState::Done && status.failed == 0;
+    Ok(if complete { Ok(()) } else { Err(Incomplete) })
+}
+
+/// Ctrl+C, once there is one.
+async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn read_stdin() -> Result<String> {
+    let mut text = String::new();
+    std::io::stdin()
+        .lock()
+        .read_to_string(&mut text)
+        .context("standard input is not UTF-8 text")?;
+    Ok(text)
+}
+
+/// Lets the person edit a text in their own editor.
+fn edit_in_editor(text: &str) -> Result<String> {
+    let editor = std::env::var("VISUAL").or_else(|_| std::env::var("EDITOR")).context(
+        "no editor is set: name one in $VISUAL or $EDITOR, or use --title, --body, --notebook, --tags",
+    )?;
+    let mut parts = editor.split_whitespace();
+    let program = parts.next().context("$EDITOR is empty")?;
+    let file = tempfile::Builder::new().prefix("commonplace-").suffix(".md").tempfile()?;
+    std::fs::write(file.path(), text)?;
+    let status = Command::new(program)
+        .args(parts)
+        .arg(file.path())
+        .status()
+        .with_context(|| format!("{editor} cannot be started"))?;
+    if !status.success() {
+        bail!("{editor} ended with {status}; the note was not changed");
+    }
+    Ok(std::fs::read_to_string(file.path())?)
+}
+
+/// Asks the running app to show the quick-search window, or starts one that does.
+fn quick(data_dir: &Path) -> Result<()> {
+    const APP: &str = "commonplace-desktop";
+    let beside = std::env::current_exe()?.with_file_name(APP);
+    let program = if beside.exists() { beside } else { PathBuf::from(APP) };
+    Command::new(&program)
+        .arg("--quick")
+        .arg("--data")
+        .arg(data_dir)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .with_context(|| format!("{} cannot be started", program.display()))?;
+    Ok(())
+}

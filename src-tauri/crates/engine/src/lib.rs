@@ -1,1 +1,26 @@
-//! The one API: saving, indexing, searching and importing at the same time.
+//! The one API: saving, indexing, searching and importing at the same time, over one data folder.
+//! It knows nothing of windows or of the wire; it alone knows tokio.
+
+mod engine;
+mod error;
+mod export;
+mod fuse;
+mod import;
+mod indexer;
+mod lock;
+mod model;
+mod search;
+mod status;
+
+pub use engine::{Engine, NotesChanged, Options, Saved, default_data_dir, draft_of};
+pub use error::{Code, Error, Result};
+pub use export::{ExportProgress, Exported};
+pub use import::{ImportRequest, ImportStatus};
+pub use model::ModelSource;
+pub use search::{Hit, Hits, Mode, SearchRequest, Snippet, Why};
+pub use status::{IndexState, IndexStatus};
+/// The store's words that a caller reads and lists with.
+pub use store::{
+    AttachmentRef, Digest, ImportId, ImportItem, ImportState, ItemState, ListFilter, ListSort,
+    RevisionHead, Role, TaskFilter, TaskRow, View,
+};

@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, ThreadId};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use note::{NoteId, Seq};
+use note::Seq;
 use rusqlite::Connection;
 
 pub use error::{Result, StoreError};
@@ -32,6 +32,7 @@ pub use types::{
     Saved, ScrubReport, Source, StoredChunk, TaskFilter, TaskRow, VectorChange, View,
 };
 pub use write::Write;
+pub use writer::CommitHook;
 
 use writer::{Message, Queued, Shared, Writer};
 
@@ -209,7 +210,7 @@ impl Store {
 
     /// Calls `hook` on the writer thread after each commit here that changed notes, with their ids (one that
     /// changed twice may come twice) and the highest seq. It must not block on the store.
-    pub fn on_commit(&self, hook: Box<dyn Fn(&[NoteId], Seq) + Send + Sync>) {
+    pub fn on_commit(&self, hook: CommitHook) {
         self.inner.shared.hooks.write().unwrap_or_else(PoisonError::into_inner).push(hook);
     }
 

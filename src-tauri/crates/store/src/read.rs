@@ -161,15 +161,15 @@ impl<'a> Read<'a> {
 
     /// Every notebook, sorted by path, with the number of notes directly in it. Parents are always listed.
     pub fn notebooks(&self) -> Result<Vec<(String, usize)>> {
-        let counts: HashMap<i64, usize> = self
-            .rows(
-                "SELECT notebook, count(*) FROM notes INDEXED BY notes_updated
-                 WHERE trashed IS NULL GROUP BY notebook",
-                [],
-                |row| Ok((row.get(0)?, row.get(1)?)),
-            )?
-            .into_iter()
-            .collect();
+        // Counted here: SQLite would sort 100,000 rows to group them, which takes ten times as long.
+        let mut statement = self.conn.prepare_cached(
+            "SELECT notebook FROM notes INDEXED BY notes_updated WHERE trashed IS NULL",
+        )?;
+        let mut rows = statement.query([])?;
+        let mut counts: HashMap<i64, usize> = HashMap::new();
+        while let Some(row) = rows.next()? {
+            *counts.entry(row.get(0)?).or_default() += 1;
+        }
         self.rows("SELECT id, path FROM notebooks ORDER BY key", [], |row| {
             let id: i64 = row.get(0)?;
             Ok((row.get(1)?, counts.get(&id).copied().unwrap_or(0)))

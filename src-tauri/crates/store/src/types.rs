@@ -156,8 +156,9 @@ pub struct AttachmentRef {
 }
 
 /// Which notes a list shows. Only [`View::Trash`] shows those in the trash.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum View {
+    #[default]
     All,
     /// A notebook and those below it, in any case.
     Notebook(String),
@@ -167,9 +168,10 @@ pub enum View {
     UpdatedSince(Timestamp),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ListSort {
     /// Newest first.
+    #[default]
     Updated,
     /// Newest first.
     Created,
@@ -177,7 +179,8 @@ pub enum ListSort {
     Title,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One page of a list; by default an empty one, so say how long it may be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListFilter {
     pub view: View,
     pub sort: ListSort,

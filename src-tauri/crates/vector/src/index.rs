@@ -193,6 +193,20 @@ impl VectorIndex {
         Ok(worked)
     }
 
+    /// Forgets every vector; the cursor goes back to zero. Durable with the next
+    /// [`save`](Self::save).
+    pub fn clear(&self) -> Result<(), VectorError> {
+        self.writable()?;
+        let _one = lock(&self.maintenance);
+        let mut disk = lock(&self.disk);
+        let mut state = self.write();
+        *state = State::new(self.spec.dims, state.next);
+        state.dirty = true;
+        disk.cursor = 0;
+        disk.logs.clear();
+        Ok(())
+    }
+
     /// For a read-only index: takes over the newest generation; true if there was a newer one.
     pub fn reload(&self) -> Result<bool, VectorError> {
         if self.access == Access::ReadWrite {

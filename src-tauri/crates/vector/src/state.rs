@@ -99,7 +99,7 @@ pub(crate) struct State {
     pub(crate) segments: BTreeMap<u32, Segment>,
     /// The flat segment that takes new vectors.
     pub(crate) open: u32,
-    next: u32,
+    pub(crate) next: u32,
     places: HashMap<i64, Place>,
     /// Which segment now holds what was put into a segment: a merge changes a few entries here
     /// instead of the place of every note.

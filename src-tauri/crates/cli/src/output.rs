@@ -1,0 +1,218 @@
+//! How results are printed, for people and as JSON for programs.
+
+use std::io::{IsTerminal, Result, Write};
+use std::ops::Range;
+
+use engine::{
+    AttachmentRef, Engine, Hit, Hits, ImportItem, ImportStatus, IndexState, IndexStatus, Why,
+};
+use note::{Note, NoteHead, Timestamp};
+use serde_json::{Value, json};
+
+/// `2026-03-01 14:05` where the person is.
+fn date(time: Timestamp) -> String {
+    jiff::Timestamp::from_millisecond(time.0).map_or_else(
+        |_| String::new(),
+        |time| time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string(),
+    )
+}
+
+fn iso(time: Timestamp) -> String {
+    jiff::Timestamp::from_millisecond(time.0)
+        .map_or_else(|_| String::new(), |time| time.to_string())
+}
+
+fn why(hit: &Hit) -> &'static str {
+    match hit.why {
+        Why::Words => "words",
+        Why::Meaning => "meaning",
+        Why::Both => "both",
+        Why::Title => "title",
+        Why::Filter => "filter",
+    }
+}
+
+/// Marks matches in bold on a terminal, between asterisks elsewhere.
+fn marked(text: &str, marks: &[Range<usize>]) -> String {
+    let (open, close) =
+        if std::io::stdout().is_terminal() { ("\x1b[1m", "\x1b[0m") } else { ("**", "**") };
+    let mut shown = String::new();
+    let mut at = 0;
+    for mark in marks {
+        shown.push_str(&text[at..mark.start]);
+        shown.push_str(open);
+        shown.push_str(&text[mark.clone()]);
+        shown.push_str(close);
+        at = mark.end;
+    }
+    shown.push_str(&text[at..]);
+    shown.replace('\n', " ")
+}
+
+pub(crate) fn print_hits(out: &mut dyn Write, hits: &Hits, explain: bool) -> Result<()> {
+    if let Some(degraded) = &hits.degraded {
+        eprintln!("{degraded}");
+    }
+    for hit in &hits.hits {
+        let notebook = match hit.head.notebook.as_str() {
+            "" => String::new(),
+            path => format!("  in {path}"),
+        };
+        let meaning = if hit.why == Why::Meaning { "  ≈ by meaning" } else { "" };
+        writeln!(
+            out,
+            "{:>6}  {}{meaning}{notebook}",
+            hit.head.id,
+            marked(&hit.head.title, &hit.title_marks)
+        )?;
+        let text = marked(&hit.snippet.text, &hit.snippet.marks);
+        if !text.trim().is_empty() {
+            writeln!(out, "        {text}")?;
+        }
+        if explain {
+            writeln!(out, "        {}", hit.explanation)?;
+        }
+    }
+    let more = if hits.total_is_exact { "" } else { " or more" };
+    writeln!(out, "{}{more} hits, {:.1} ms", hits.total, hits.took.as_secs_f64() * 1000.0)
+}
+
+pub(crate) fn hits_json(query: &str, hits: &Hits) -> Value {
+    json!({
+        "query": query,
+        "total": hits.total,
+        "total_is_exact": hits.total_is_exact,
+        "took_ms": hits.took.as_secs_f64() * 1000.0,
+        "degraded": hits.degraded,
+        "suggestion": hits.suggestion,
+        "hits": hits.hits.iter().map(|hit| json!({
+            "id": hit.head.id.0,
+            "title": hit.head.title,
+            "notebook": hit.head.notebook,
+            "tags": hit.head.all_tags,
+            "type": hit.head.kind.as_str(),
+            "updated": iso(hit.head.updated),
+            "score": hit.score,
+            "why": why(hit),
+            "explanation": hit.explanation,
+            "heading_path": hit.heading_path,
+            "snippet": hit.snippet.text,
+        })).collect::<Vec<_>>(),
+    })
+}
+
+fn head_json(head: &NoteHead) -> Value {
+    json!({
+        "id": head.id.0,
+        "title": head.title,
+        "excerpt": head.excerpt,
+        "notebook": head.notebook,
+        "tags": head.all_tags,
+        "type": head.kind.as_str(),
+        "pinned": head.pinned,
+        "created": iso(head.created),
+        "updated": iso(head.updated),
+        "trashed": head.trashed.map(iso),
+    })
+}
+
+pub(crate) fn list_json(total: usize, heads: &[NoteHead]) -> Value {
+    json!({ "total": total, "notes": heads.iter().map(head_json).collect::<Vec<_>>() })
+}
+
+pub(crate) fn print_list(out: &mut dyn Write, total: usize, heads: &[NoteHead]) -> Result<()> {
+    for head in heads {
+        writeln!(out, "{:>6}  {}  {}", head.id, date(head.updated), head.title)?;
+    }
+    if heads.len() < total {
+        writeln!(out, "{} of {total}; more with --limit", heads.len())?;
+    }
+    Ok(())
+}
+
+pub(crate) fn note_json(note: &Note, attachments: &[AttachmentRef]) -> Value {
+    json!({
+        "id": note.id.0,
+        "revision": note.revision,
+        "title": note.title,
+        "body": note.body,
+        "front_matter": note.front_matter,
+        "notebook": note.notebook,
+        "tags": note.all_tags,
+        "type": note.kind.as_str(),
+        "pinned": note.pinned,
+        "created": iso(note.created),
+        "updated": iso(note.updated),
+        "trashed": note.trashed.map(iso),
+        "attachments": attachments.iter().map(|attachment| json!({
+            "name": attachment.name,
+            "mime": attachment.mime,
+            "size": attachment.size,
+            "digest": attachment.digest.to_string(),
+            "role": attachment.role.as_str(),
+        })).collect::<Vec<_>>(),
+    })
+}
+
+pub(crate) fn import_json(status: &ImportStatus, failures: &[ImportItem]) -> Value {
+    json!({
+        "id": status.id.0,
+        "found": status.found,
+        "imported": status.imported,
+        "skipped": status.skipped,
+        "failed": status.failed,
+        "seconds": status.finished.map(|end| (end.0 - status.started.0) as f64 / 1000.0),
+        "failures": failures.iter().map(|item| json!({
+            "path": item.path,
+            "reason": item.reason,
+        })).collect::<Vec<_>>(),
+        "error": status.error,
+    })
+}
+
+fn state(state: IndexState) -> &'static str {
+    match state {
+        IndexState::Ready => "ready",
+        IndexState::Loading => "loading",
+        IndexState::Rebuilding => "rebuilding",
+        IndexState::Paused => "paused",
+        IndexState::Unavailable => "unavailable",
+        IndexState::Failed => "failed",
+    }
+}
+
+pub(crate) fn status_json(status: &IndexStatus, engine: &Engine) -> Value {
+    let mut value = json!(status);
+    value["data_dir"] = json!(engine.data_dir());
+    value
+}
+
+pub(crate) fn print_status(
+    out: &mut dyn Write,
+    status: &IndexStatus,
+    engine: &Engine,
+) -> Result<()> {
+    writeln!(out, "folder   {}", engine.data_dir().display())?;
+    writeln!(out, "notes    {} and {} in the trash", status.notes, status.trashed)?;
+    writeln!(
+        out,
+        "words    {}: {} changes to be indexed",
+        state(status.words_state),
+        status.words_pending
+    )?;
+    writeln!(
+        out,
+        "meaning  {}: {} notes to be embedded, {} with nothing to embed, {} passages",
+        state(status.meaning_state),
+        status.meaning_pending,
+        status.meaning_skipped,
+        status.chunks
+    )?;
+    if status.read_only {
+        writeln!(out, "         the app is open and keeps the indexes")?;
+    }
+    match &status.message {
+        Some(message) => writeln!(out, "         {message}"),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,802 @@
+//! The one API. Cheap to clone; every method may be called from any task at any time.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use note::{Clock, Note, NoteDraft, NoteHead, NoteId, Seq, Timestamp};
+use store::{Lane, Read, Store, StoreError, Write};
+use tokio::sync::{Notify, Semaphore, broadcast, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{Code, Error, Result};
+use crate::import::Imports;
+use crate::indexer::{Indexer, Receivers, Wake};
+use crate::lock::DataLock;
+use crate::model::{ModelSlot, ModelSource};
+use crate::search::{self, Hit, Hits, SearchRequest};
+use crate::status::{IndexState, IndexStatus};
+
+/// How to open a data folder.
+#[derive(Clone)]
+pub struct Options {
+    pub data_dir: PathBuf,
+    pub model: ModelSource,
+}
+
+/// Where notes are kept unless the person says otherwise: `commonplace` in the user's data folder.
+pub fn default_data_dir() -> Option<PathBuf> {
+    dirs::data_dir().map(|dir| dir.join("commonplace"))
+}
+
+/// Notes that changed and are findable (or no longer are) since the last such event.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NotesChanged {
+    /// Empty: many.
+    pub ids: Vec<NoteId>,
+    pub seq: Seq,
+}
+
+/// One saved note.
+pub use store::Saved;
+
+/// Searches that may compute at the same time; the others wait and can be cancelled while they do.
+const SEARCHES: usize = 2;
+/// Blocking reads at the same time, so that a flood of them cannot take every thread.
+const READS: usize = 16;
+/// Events that a slow listener may fall behind before it is told that it missed some.
+const EVENTS: usize = 256;
+/// The status is worked out at most this often.
+const STATUS_INTERVAL: Duration = Duration::from_millis(150);
+/// How often the store is asked whether another process wrote to it.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+
+pub(crate) struct Inner {
+    pub(crate) store: Store,
+    pub(crate) data_dir: PathBuf,
+    keyword: Arc<keyword::KeywordIndex>,
+    vector: OnceLock<Arc<vector::VectorIndex>>,
+    model: ModelSlot,
+    pub(crate) search_permits: Semaphore,
+    read_permits: Semaphore,
+    pub(crate) closing: CancellationToken,
+    /// Saved by a person and not yet findable by words.
+    pub(crate) fresh: Mutex<Vec<NoteId>>,
+    /// Saved by a person and not yet embedded.
+    pub(crate) urgent: Mutex<Vec<NoteId>>,
+    /// Seqs that the overlay shows and the disk index does not hold yet.
+    shown: Mutex<BTreeSet<Seq>>,
+    pub(crate) status: watch::Sender<IndexStatus>,
+    pub(crate) status_changed: Notify,
+    changes: broadcast::Sender<NotesChanged>,
+    wake_fresh: Wake,
+    pub(crate) wake_words: Wake,
+    pub(crate) wake_meaning: Wake,
+    pub(crate) wake_vectors: Wake,
+    failures: Mutex<Failures>,
+    paused: AtomicBool,
+    /// The person asked for new indexes; the lanes that own them answer.
+    pub(crate) rebuild_words: AtomicBool,
+    pub(crate) rebuild_vectors: AtomicBool,
+    /// A new keyword index is being filled.
+    refilling: AtomicBool,
+    read_only: bool,
+    tabs: Mutex<HashMap<String, CancellationToken>>,
+    pub(crate) imports: Imports,
+    _lock: Option<DataLock>,
+}
+
+#[derive(Default)]
+struct Failures {
+    words: Option<String>,
+    meaning: Option<String>,
+}
+
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) inner: Arc<Inner>,
+    indexer: Arc<Mutex<Vec<Indexer>>>,
+}
+
+impl Engine {
+    /// Opens or creates a data folder. The first process there keeps the indexes; a later one gets
+    /// an engine that reads them and saves through the store (see [`Engine::read_only`]).
+    /// Indexes that are missing, stale or damaged are made anew in the background.
+    pub async fn open(options: Options) -> Result<Engine> {
+        tokio::task::spawn_blocking(move || Engine::open_blocking(options))
+            .await
+            .map_err(Error::internal)?
+    }
+
+    fn open_blocking(options: Options) -> Result<Engine> {
+        let dir = &options.data_dir;
+        std::fs::create_dir_all(dir)
+            .map_err(|error| Error::internal(format!("{}: {error}", dir.display())))?;
+        let lock = DataLock::take(dir)?;
+        let read_only = lock.is_none();
+        let store = Store::open(dir)?;
+        let access = if read_only { keyword::Access::ReadOnly } else { keyword::Access::ReadWrite };
+        let (keyword, opened) =
+            keyword::KeywordIndex::open(&dir.join("keyword"), store.uuid(), access)?;
+        let refilling = match &opened {
+            keyword::Opened::Kept => false,
+            keyword::Opened::Fresh(reason) => {
+                tracing::info!(%reason, "the keyword index is made anew");
+                store.last_seq() > Seq(0)
+            }
+        };
+        let (wake_fresh, fresh) = Wake::new();
+        let (wake_words, words) = Wake::new();
+        let (wake_meaning, meaning) = Wake::new();
+        let (wake_vectors, vectors) = Wake::new();
+        let paused =
+            store.read(|read| read.setting(PAUSED_SETTING))?.is_some_and(|value| value == "true");
+        let inner = Arc::new(Inner {
+            data_dir: dir.clone(),
+            keyword: Arc::new(keyword),
+            vector: OnceLock::new(),
+            model: ModelSlot::new(options.model),
+            search_permits: Semaphore::new(SEARCHES),
+            read_permits: Semaphore::new(READS),
+            closing: CancellationToken::new(),
+            fresh: Mutex::default(),
+            urgent: Mutex::default(),
+            shown: Mutex::default(),
+            status: watch::Sender::new(IndexStatus { read_only, ..IndexStatus::default() }),
+            status_changed: Notify::new(),
+            changes: broadcast::Sender::new(EVENTS),
+            wake_fresh,
+            wake_words,
+            wake_meaning,
+            wake_vectors,
+            failures: Mutex::default(),
+            paused: AtomicBool::new(paused),
+            rebuild_words: AtomicBool::new(false),
+            rebuild_vectors: AtomicBool::new(false),
+            refilling: AtomicBool::new(refilling),
+            read_only,
+            tabs: Mutex::default(),
+            imports: Imports::default(),
+            store,
+            _lock: lock,
+        });
+        inner.status.send_replace(inner.work_out_status()?);
+        let mut lanes = Vec::new();
+        if !read_only {
+            lanes.push(Indexer::start(&inner, Receivers { fresh, words, meaning, vectors })?);
+            let (words, meaning) = (inner.wake_words.clone(), inner.wake_meaning.clone());
+            inner.store.on_commit(Box::new(move |_, _| {
+                words.wake();
+                meaning.wake();
+            }));
+        }
+        tokio::runtime::Handle::current().spawn(publish_status(inner.clone()));
+        tokio::runtime::Handle::current().spawn(watch_other_processes(inner.clone()));
+        Ok(Engine { inner, indexer: Arc::new(Mutex::new(lanes)) })
+    }
+
+    /// Finishes the batch in hand, commits both indexes, drains the store. Later calls fail.
+    pub async fn close(&self) -> Result<()> {
+        self.inner.imports.stop_all();
+        self.inner.closing.cancel();
+        let inner = self.inner.clone();
+        let lanes = std::mem::take(&mut *self.indexer.lock().expect("no panic while held"));
+        tokio::task::spawn_blocking(move || {
+            for wake in
+                [&inner.wake_fresh, &inner.wake_words, &inner.wake_meaning, &inner.wake_vectors]
+            {
+                wake.wake();
+            }
+            inner.imports.join();
+            for lane in lanes {
+                lane.join();
+            }
+            inner.keyword.close()?;
+            inner.store.close()?;
+            Ok(())
+        })
+        .await
+        .map_err(Error::internal)?
+    }
+
+    /// True in a process that came second to its data folder.
+    pub fn read_only(&self) -> bool {
+        self.inner.read_only
+    }
+
+    pub fn data_dir(&self) -> &Path {
+        &self.inner.data_dir
+    }
+
+    pub fn status(&self) -> watch::Receiver<IndexStatus> {
+        self.inner.status.subscribe()
+    }
+
+    /// Works the status out now instead of waiting for its next publication.
+    pub async fn status_now(&self) -> Result<IndexStatus> {
+        self.blocking(|inner| inner.work_out_status()).await
+    }
+
+    pub fn changes(&self) -> broadcast::Receiver<NotesChanged> {
+        self.inner.changes.subscribe()
+    }
+
+    /// Waits until both indexes hold everything that they can, or have failed.
+    pub async fn settled(&self) -> Result<IndexStatus> {
+        let mut receiver = self.status();
+        loop {
+            let status = self.status_now().await?;
+            if status.is_settled()
+                || status.words_state == IndexState::Failed
+                || status.meaning_state == IndexState::Failed
+            {
+                return Ok(status);
+            }
+            receiver.changed().await.map_err(Error::internal)?;
+        }
+    }
+
+    /// Saves a note; when this returns, it is on disk. `id` `None` makes a new one. `base` is the
+    /// revision that the caller edited: if the note has moved on since, the answer is
+    /// [`Code::Conflict`] and nothing is changed.
+    pub async fn save_note(
+        &self,
+        id: Option<NoteId>,
+        base: Option<u32>,
+        draft: NoteDraft,
+    ) -> Result<Saved> {
+        check_draft(&draft)?;
+        let analysis = note::analyse(&draft.body);
+        let now = self.inner.clock().now;
+        self.write_fresh(
+            move |write| write.save_note(id, base, &draft, &analysis, now),
+            |saved| vec![saved.id],
+        )
+        .await
+    }
+
+    /// Saves many new notes as one bulk operation: all are durable when this returns, or none is.
+    pub async fn save_notes(&self, drafts: Vec<NoteDraft>) -> Result<Vec<Saved>> {
+        for draft in &drafts {
+            check_draft(draft)?;
+        }
+        let now = self.inner.clock().now;
+        self.write(Lane::Bulk, move |write| {
+            drafts
+                .iter()
+                .map(|draft| write.save_note(None, None, draft, &note::analyse(&draft.body), now))
+                .collect()
+        })
+        .await
+    }
+
+    pub async fn note(&self, id: NoteId) -> Result<Note> {
+        self.read(move |read| read.note(id))
+            .await?
+            .ok_or_else(|| Error::not_found(format!("there is no note {id}")))
+    }
+
+    pub async fn heads(&self, ids: Vec<NoteId>) -> Result<Vec<NoteHead>> {
+        self.read(move |read| read.heads(&ids)).await
+    }
+
+    pub async fn list(&self, filter: store::ListFilter) -> Result<(usize, Vec<NoteHead>)> {
+        self.read(move |read| read.list(&filter)).await
+    }
+
+    pub async fn trash(&self, ids: Vec<NoteId>) -> Result<()> {
+        let now = self.inner.clock().now;
+        self.each(ids, move |write, id| write.set_trashed(id, Some(now))).await
+    }
+
+    pub async fn restore(&self, ids: Vec<NoteId>) -> Result<()> {
+        self.each(ids, |write, id| write.set_trashed(id, None)).await
+    }
+
+    /// Deletes for good.
+    pub async fn delete(&self, ids: Vec<NoteId>) -> Result<()> {
+        self.each(ids, |write, id| write.delete_note(id)).await
+    }
+
+    /// Deletes for good all that is in the trash; returns how many notes.
+    pub async fn empty_trash(&self) -> Result<usize> {
+        let (_, heads) = self
+            .list(store::ListFilter {
+                view: store::View::Trash,
+                limit: usize::MAX >> 1,
+                ..Default::default()
+            })
+            .await?;
+        let ids: Vec<NoteId> = heads.iter().map(|head| head.id).collect();
+        let count = ids.len();
+        self.delete(ids).await?;
+        Ok(count)
+    }
+
+    pub async fn set_pinned(&self, id: NoteId, pinned: bool) -> Result<Saved> {
+        self.write_fresh(move |write| write.set_pinned(id, pinned), |saved| vec![saved.id]).await
+    }
+
+    pub async fn move_notes(&self, ids: Vec<NoteId>, notebook: String) -> Result<()> {
+        let notebook = clean_notebook(&notebook)?;
+        self.each(ids, move |write, id| write.move_note(id, &notebook)).await
+    }
+
+    pub async fn create_notebook(&self, path: String) -> Result<()> {
+        let path = clean_notebook(&path)?;
+        self.write(Lane::Interactive, move |write| write.create_notebook(&path)).await
+    }
+
+    pub async fn rename_notebook(&self, from: String, to: String) -> Result<()> {
+        let to = clean_notebook(&to)?;
+        self.write(Lane::Interactive, move |write| write.rename_notebook(&from, &to))
+            .await
+            .map(drop)
+    }
+
+    /// Its notes go to the notebook above.
+    pub async fn delete_notebook(&self, path: String) -> Result<()> {
+        self.write(Lane::Interactive, move |write| write.delete_notebook(&path)).await.map(drop)
+    }
+
+    /// Keeps `bytes` once by content and attaches them to a note under `name`.
+    pub async fn attach(
+        &self,
+        note: NoteId,
+        name: String,
+        bytes: Vec<u8>,
+    ) -> Result<store::AttachmentRef> {
+        let mime = extract::media_type(&name).to_owned();
+        let size = bytes.len() as u64;
+        let digest = self.blocking(move |inner| Ok(inner.store.put_attachment(&bytes)?)).await?;
+        let attachment =
+            store::AttachmentRef { name, digest, mime, size, role: store::Role::Embed };
+        let row = attachment.clone();
+        self.write(Lane::Interactive, move |write| write.attach(note, &row)).await?;
+        Ok(attachment)
+    }
+
+    /// Where an attachment's bytes are.
+    pub fn attachment_path(&self, digest: &store::Digest) -> PathBuf {
+        self.inner.store.attachment_path(digest)
+    }
+
+    /// Ticks or unticks the task on one line of a note, as the note is now.
+    pub async fn toggle_task(&self, id: NoteId, line: usize, done: bool) -> Result<Saved> {
+        let note = self.note(id).await?;
+        let analysis = note::analyse(&note.body);
+        let task = analysis.tasks.iter().find(|task| task.line == line).ok_or_else(|| {
+            Error::not_found(format!("note {id} has no task on line {}", line + 1))
+        })?;
+        let mut body = note.body.clone();
+        body.replace_range(task.marker.clone(), if done { "[x]" } else { "[ ]" });
+        self.save_note(Some(id), Some(note.revision), NoteDraft { body, ..draft_of(&note) }).await
+    }
+
+    /// Makes an earlier revision the present one; what was there becomes a revision itself.
+    pub async fn restore_revision(&self, id: NoteId, revision: u32) -> Result<Saved> {
+        let kept = self
+            .read(move |read| read.revision(id, revision))
+            .await?
+            .ok_or_else(|| Error::not_found(format!("note {id} has no revision {revision}")))?;
+        let note = self.note(id).await?;
+        let draft = NoteDraft { title: kept.title, body: kept.body, ..draft_of(&note) };
+        let analysis = note::analyse(&draft.body);
+        let now = self.inner.clock().now;
+        self.write_fresh(
+            move |write| {
+                write.keep_revision(id, now)?;
+                write.save_note(Some(id), None, &draft, &analysis, now)
+            },
+            |saved| vec![saved.id],
+        )
+        .await
+    }
+
+    /// Today's note in the notebook Journal, made if it is not there yet.
+    pub async fn daily_note(&self) -> Result<NoteId> {
+        const JOURNAL: &str = "Journal";
+        let title = jiff::Zoned::now().strftime("%Y-%m-%d").to_string();
+        let name = format!("{JOURNAL}/{title}");
+        if let Some(id) = self.read(move |read| read.resolve_name(&name)).await? {
+            return Ok(id);
+        }
+        let draft = NoteDraft { title, notebook: JOURNAL.to_owned(), ..NoteDraft::default() };
+        Ok(self.save_note(None, None, draft).await?.id)
+    }
+
+    /// One search. A newer search with the same `tab` cancels the older one before it computes.
+    pub async fn search_in_tab(&self, tab: &str, request: SearchRequest) -> Result<Hits> {
+        let token = self.inner.closing.child_token();
+        let older = self
+            .inner
+            .tabs
+            .lock()
+            .expect("no panic while held")
+            .insert(tab.to_owned(), token.clone());
+        if let Some(older) = older {
+            older.cancel();
+        }
+        search::search(&self.inner, request, token).await
+    }
+
+    pub fn cancel_search(&self, tab: &str) {
+        if let Some(token) = self.inner.tabs.lock().expect("no panic while held").remove(tab) {
+            token.cancel();
+        }
+    }
+
+    pub async fn search(&self, request: SearchRequest, token: CancellationToken) -> Result<Hits> {
+        search::search(&self.inner, request, token).await
+    }
+
+    /// Notes nearest to one note by meaning.
+    pub async fn related(&self, id: NoteId, limit: usize) -> Result<Vec<Hit>> {
+        self.blocking(move |inner| search::related(inner, id, limit)).await
+    }
+
+    pub async fn setting(&self, key: &'static str) -> Result<Option<String>> {
+        self.read(move |read| read.setting(key)).await
+    }
+
+    /// Stores one JSON text.
+    pub async fn set_setting(&self, key: &'static str, json: String) -> Result<()> {
+        self.write(Lane::Interactive, move |write| write.put_setting(key, &json)).await
+    }
+
+    /// Pauses or resumes embedding; notes saved meanwhile are found by words.
+    pub async fn pause_meaning(&self, paused: bool) -> Result<()> {
+        self.inner.paused.store(paused, Ordering::Relaxed);
+        self.inner.wake_meaning.wake();
+        self.inner.status_changed.notify_one();
+        self.set_setting(PAUSED_SETTING, paused.to_string()).await
+    }
+
+    /// Forgets both indexes and makes them anew from the store, in the background: the status says
+    /// so until they are whole. Nothing is embedded again.
+    pub async fn rebuild_indexes(&self) -> Result<()> {
+        if self.inner.read_only {
+            return Err(Error::new(
+                Code::ReadOnly,
+                "Commonplace is open in another window, which keeps the indexes: rebuild them there.",
+            ));
+        }
+        self.inner.rebuild_words.store(true, Ordering::Relaxed);
+        self.inner.rebuild_vectors.store(true, Ordering::Relaxed);
+        self.inner.wake_words.wake();
+        self.inner.wake_meaning.wake();
+        self.inner.status_changed.notify_one();
+        Ok(())
+    }
+
+    /// Reads from the store in one consistent snapshot.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Read<'_>) -> std::result::Result<T, StoreError> + Send + 'static,
+    ) -> Result<T> {
+        self.blocking(move |inner| Ok(inner.store.read(read)?)).await
+    }
+
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        lane: Lane,
+        op: impl FnOnce(&mut Write<'_>) -> std::result::Result<T, StoreError> + Send + 'static,
+    ) -> Result<T> {
+        let (sender, receiver) = oneshot::channel();
+        self.inner.store.submit(lane, op, move |result| {
+            // The caller may have gone away; the write stands all the same.
+            drop(sender.send(result));
+        });
+        Ok(receiver.await.map_err(Error::internal)??)
+    }
+
+    /// A person's own write: what it touched is findable at once.
+    pub(crate) async fn write_fresh<T: Send + 'static>(
+        &self,
+        op: impl FnOnce(&mut Write<'_>) -> std::result::Result<T, StoreError> + Send + 'static,
+        touched: impl FnOnce(&T) -> Vec<NoteId> + Send + 'static,
+    ) -> Result<T> {
+        let (sender, receiver) = oneshot::channel();
+        let inner = self.inner.clone();
+        self.inner.store.submit(Lane::Interactive, op, move |result| {
+            if let Ok(value) = &result {
+                inner.saved(&touched(value));
+            }
+            drop(sender.send(result));
+        });
+        Ok(receiver.await.map_err(Error::internal)??)
+    }
+
+    async fn each<T: Send + 'static>(
+        &self,
+        ids: Vec<NoteId>,
+        op: impl Fn(&mut Write<'_>, NoteId) -> std::result::Result<T, StoreError> + Send + 'static,
+    ) -> Result<()> {
+        self.write_fresh(
+            move |write| {
+                for id in &ids {
+                    op(write, *id)?;
+                }
+                Ok(ids)
+            },
+            Vec::clone,
+        )
+        .await
+        .map(drop)
+    }
+
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        run: impl FnOnce(&Arc<Inner>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let inner = self.inner.clone();
+        let _permit = self.inner.read_permits.acquire().await.map_err(Error::internal)?;
+        tokio::task::spawn_blocking(move || run(&inner)).await.map_err(Error::internal)?
+    }
+}
+
+const PAUSED_SETTING: &str = "meaning_paused";
+
+/// What a person could edit of a stored note.
+pub fn draft_of(note: &Note) -> NoteDraft {
+    NoteDraft {
+        title: note.title.clone(),
+        body: note.body.clone(),
+        front_matter: note.front_matter.clone(),
+        tags: note.tags.clone(),
+        notebook: note.notebook.clone(),
+        kind: note.kind,
+        pinned: note.pinned,
+        created: Some(note.created),
+        updated: None,
+    }
+}
+
+fn check_draft(draft: &NoteDraft) -> Result<()> {
+    if draft.title.contains(['\n', '\r', '\0']) {
+        return Err(Error::invalid("a title is one line of text"));
+    }
+    clean_notebook(&draft.notebook).map(drop)
+}
+
+/// A notebook path without empty parts and outer spaces.
+pub(crate) fn clean_notebook(path: &str) -> Result<String> {
+    if path.chars().any(char::is_control) {
+        return Err(Error::invalid("a notebook's name is one line of text"));
+    }
+    let parts: Vec<&str> = path.split('/').map(str::trim).filter(|part| !part.is_empty()).collect();
+    Ok(parts.join("/"))
+}
+
+impl Inner {
+    pub(crate) fn clock(&self) -> Clock {
+        let now = jiff::Zoned::now();
+        Clock {
+            now: Timestamp(now.timestamp().as_millisecond()),
+            utc_offset: now.offset().seconds(),
+        }
+    }
+
+    pub(crate) fn keyword(&self) -> &keyword::KeywordIndex {
+        &self.keyword
+    }
+
+    pub(crate) fn model(&self) -> &ModelSlot {
+        &self.model
+    }
+
+    /// The vector index. It can be opened only when the model is known; `wait` loads the model.
+    pub(crate) fn vector(&self, wait: bool) -> Result<Arc<vector::VectorIndex>> {
+        if let Some(index) = self.vector.get() {
+            return Ok(index.clone());
+        }
+        let model = self.model.get(wait)?;
+        self.open_vector(model.as_ref())
+    }
+
+    pub(crate) fn open_vector(
+        &self,
+        model: &dyn embed::Embedder,
+    ) -> Result<Arc<vector::VectorIndex>> {
+        // Two threads may come here first: one opens, the other waits for it.
+        static OPENING: Mutex<()> = Mutex::new(());
+        let _opening = OPENING.lock().expect("no panic while held");
+        if let Some(index) = self.vector.get() {
+            return Ok(index.clone());
+        }
+        let spec = vector::Spec {
+            store_uuid: self.store.uuid().to_owned(),
+            model: model.model_id().to_owned(),
+            dims: model.dims(),
+        };
+        let access =
+            if self.read_only { vector::Access::ReadOnly } else { vector::Access::ReadWrite };
+        let (index, opened) =
+            vector::VectorIndex::open(&self.data_dir.join("vector"), &spec, access)?;
+        if let vector::Opened::Fresh(reason) = opened {
+            tracing::info!(%reason, "the vector index is made anew");
+        }
+        let index = Arc::new(index);
+        Ok(self.vector.get_or_init(|| index).clone())
+    }
+
+    pub(crate) fn meaning_paused(&self) -> bool {
+        self.paused.load(Ordering::Relaxed)
+    }
+
+    /// A person's write is durable: make it findable ahead of everything else.
+    pub(crate) fn saved(&self, ids: &[NoteId]) {
+        if self.read_only {
+            return;
+        }
+        self.fresh.lock().expect("no panic while held").extend(ids);
+        self.urgent.lock().expect("no panic while held").extend(ids);
+        self.wake_fresh.wake();
+        self.wake_meaning.wake();
+    }
+
+    /// The overlay shows these versions.
+    pub(crate) fn shown_fresh(&self, notes: &[(NoteId, Seq)], touched: &[NoteId]) {
+        self.shown.lock().expect("no panic while held").extend(notes.iter().map(|(_, seq)| *seq));
+        self.announce(touched.to_vec());
+    }
+
+    pub(crate) fn is_shown(&self, seq: Seq) -> bool {
+        self.shown.lock().expect("no panic while held").contains(&seq)
+    }
+
+    /// The disk index holds everything up to `seq`.
+    pub(crate) fn committed(&self, seq: Seq, caught_up: bool) {
+        let mut shown = self.shown.lock().expect("no panic while held");
+        *shown = shown.split_off(&Seq(seq.0 + 1));
+        if caught_up {
+            self.refilling.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Empties the keyword index for a rebuild.
+    pub(crate) fn start_refill(&self) -> Result<()> {
+        self.keyword.clear()?;
+        self.shown.lock().expect("no panic while held").clear();
+        self.refilling.store(true, Ordering::Relaxed);
+        self.rebuild_words.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    pub(crate) fn announce(&self, ids: Vec<NoteId>) {
+        // Nobody listening is no error.
+        drop(self.changes.send(NotesChanged { ids, seq: self.store.last_seq() }));
+    }
+
+    pub(crate) fn words_failed(&self, message: Option<String>) {
+        if let Some(message) = &message {
+            tracing::error!("{message}");
+        }
+        self.failures.lock().expect("no panic while held").words = message;
+        self.status_changed.notify_one();
+    }
+
+    pub(crate) fn meaning_failed(&self, message: Option<String>) {
+        if let Some(message) = &message {
+            tracing::error!("{message}");
+        }
+        self.failures.lock().expect("no panic while held").meaning = message;
+        self.status_changed.notify_one();
+    }
+
+    fn work_out_status(&self) -> Result<IndexStatus> {
+        let cursor = self.keyword.cursor();
+        let shown = self.shown.lock().expect("no panic while held").clone();
+        let model = self.model.ready();
+        let model_id = model.as_ref().map(|model| model.model_id().to_owned());
+        let (counts, changed, pending) = self.store.read(|read| {
+            let counts = read.counts(model_id.as_deref().unwrap_or_default())?;
+            let pending = match &model_id {
+                Some(id) => read.pending_chunks_count(id)?,
+                None => counts.notes,
+            };
+            Ok((counts, read.count_changes_since(cursor)?, pending))
+        })?;
+        let failures = self.failures.lock().expect("no panic while held");
+        let words_pending =
+            changed.saturating_sub(shown.iter().filter(|seq| **seq > cursor).count());
+        let words_state = if failures.words.is_some() {
+            IndexState::Failed
+        } else if self.rebuild_words.load(Ordering::Relaxed)
+            || (self.refilling.load(Ordering::Relaxed) && words_pending > 0)
+        {
+            IndexState::Rebuilding
+        } else {
+            IndexState::Ready
+        };
+        let meaning_state = if self.model.is_unavailable() {
+            IndexState::Unavailable
+        } else if failures.meaning.is_some() {
+            IndexState::Failed
+        } else if self.meaning_paused() {
+            IndexState::Paused
+        } else if self.rebuild_vectors.load(Ordering::Relaxed) {
+            IndexState::Rebuilding
+        } else if model.is_none() || (self.vector.get().is_none() && !self.read_only) {
+            IndexState::Loading
+        } else {
+            IndexState::Ready
+        };
+        Ok(IndexStatus {
+            notes: counts.notes,
+            trashed: counts.trashed,
+            words_pending,
+            meaning_pending: pending,
+            meaning_skipped: counts.skipped,
+            chunks: counts.chunks,
+            vectors: self.vector.get().map_or(0, |index| index.vector_count()),
+            words_state,
+            meaning_state,
+            message: failures
+                .words
+                .clone()
+                .or_else(|| failures.meaning.clone())
+                .or_else(|| self.model.unavailable_reason()),
+            read_only: self.read_only,
+        })
+    }
+}
+
+async fn publish_status(inner: Arc<Inner>) {
+    loop {
+        tokio::select! {
+            () = inner.closing.cancelled() => return,
+            () = inner.status_changed.notified() => {}
+        }
+        let reader = inner.clone();
+        match tokio::task::spawn_blocking(move || reader.work_out_status()).await {
+            Ok(Ok(status)) => {
+                inner.status.send_if_modified(|held| {
+                    let changed = *held != status;
+                    *held = status;
+                    changed
+                });
+            }
+            Ok(Err(error)) => tracing::error!(%error, "the status cannot be read"),
+            Err(error) => tracing::error!(%error, "the status cannot be read"),
+        }
+        tokio::time::sleep(STATUS_INTERVAL).await;
+    }
+}
+
+/// What the command line or another window saved through the store is indexed or shown here too.
+async fn watch_other_processes(inner: Arc<Inner>) {
+    let mut interval = tokio::time::interval(POLL_INTERVAL);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = inner.closing.cancelled() => return,
+            _ = interval.tick() => {}
+        }
+        let reader = inner.clone();
+        let polled = tokio::task::spawn_blocking(move || {
+            let changed = reader.store.poll_external()?;
+            if reader.read_only {
+                reader.keyword.reload()?;
+                if let Some(index) = reader.vector.get() {
+                    index.reload()?;
+                }
+            }
+            Ok::<bool, Error>(changed)
+        })
+        .await;
+        match polled {
+            Ok(Ok(true)) => {
+                inner.wake_words.wake();
+                inner.wake_meaning.wake();
+                inner.status_changed.notify_one();
+                inner.announce(Vec::new());
+            }
+            Ok(Ok(false)) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "other processes' changes cannot be seen"),
+            Err(error) => tracing::warn!(%error, "other processes' changes cannot be seen"),
+        }
+    }
+}

@@ -1,0 +1,456 @@
+//! Keeps both indexes in step with the store. Four threads: `fresh` makes a note that was just
+//! saved findable at once, `words` brings the keyword index on disk up to date in bulk, `meaning`
+//! embeds, `vectors` builds the vector index's graphs. The bulk ones run below the priority of the person's own work; none is ever waited for by a save.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use note::{Note, NoteId, Seq};
+use store::Lane;
+use thread_priority::{ThreadPriority, set_current_thread_priority};
+
+use crate::engine::Inner;
+use crate::error::{Error, Result};
+
+/// Notes read from the store and indexed in one go.
+const WORDS_BATCH: usize = 512;
+/// Notes chunked and embedded in one go: small, so that a note saved meanwhile is next soon.
+const MEANING_BATCH: usize = 16;
+/// A lone save is findable at once through the overlay; its disk commit can wait this long for more.
+const QUIET_COMMIT: Duration = Duration::from_millis(1500);
+/// While a backlog is worked off, commits start this far apart and thin out to the second figure.
+const FIRST_COMMIT: Duration = Duration::from_millis(150);
+const BULK_COMMIT: Duration = Duration::from_millis(2000);
+/// The vector index is written to disk when this much is new, or when it has been quiet.
+const VECTORS_PER_SAVE: usize = 4096;
+const QUIET_SAVE: Duration = Duration::from_secs(3);
+/// How long the disk lane lets the overlay go ahead.
+const OVERLAY_FIRST: Duration = Duration::from_millis(30);
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LAST_RETRY: Duration = Duration::from_secs(30);
+/// Tokens of one chunk: half of the model's window, so that a passage stays one thought and a
+/// chunk's own words are not diluted.
+const CHUNK_TOKENS: usize = 200;
+
+/// Wakes one lane; more than one call before it looks is one wake.
+#[derive(Clone)]
+pub(crate) struct Wake(SyncSender<()>);
+
+impl Wake {
+    pub(crate) fn new() -> (Wake, Receiver<()>) {
+        let (sender, receiver) = sync_channel(1);
+        (Wake(sender), receiver)
+    }
+
+    pub(crate) fn wake(&self) {
+        // Full: already woken. Disconnected: the lane ended with the engine.
+        match self.0.try_send(()) {
+            Ok(()) | Err(TrySendError::Full(()) | TrySendError::Disconnected(())) => {}
+        }
+    }
+}
+
+/// The lanes' threads; `None` after they were joined.
+pub(crate) struct Indexer {
+    threads: Vec<JoinHandle<()>>,
+}
+
+pub(crate) struct Receivers {
+    pub(crate) fresh: Receiver<()>,
+    pub(crate) words: Receiver<()>,
+    pub(crate) meaning: Receiver<()>,
+    pub(crate) vectors: Receiver<()>,
+}
+
+impl Indexer {
+    pub(crate) fn start(inner: &Arc<Inner>, receivers: Receivers) -> Result<Indexer> {
+        let spawn = |name: &str, low: bool, run: Box<dyn FnOnce(&Arc<Inner>) + Send>| {
+            let inner = inner.clone();
+            std::thread::Builder::new()
+                .name(name.to_owned())
+                .spawn(move || {
+                    if low && let Err(error) = set_current_thread_priority(ThreadPriority::Min) {
+                        tracing::warn!(?error, "indexing runs at normal priority");
+                    }
+                    run(&inner);
+                })
+                .map_err(Error::internal)
+        };
+        let Receivers { fresh, words, meaning, vectors } = receivers;
+        Ok(Indexer {
+            threads: vec![
+                spawn("fresh", false, Box::new(move |inner| fresh_lane(inner, &fresh)))?,
+                spawn("words", true, Box::new(move |inner| words_lane(inner, &words)))?,
+                spawn("meaning", true, Box::new(move |inner| meaning_lane(inner, &meaning)))?,
+                spawn("vectors", true, Box::new(move |inner| vectors_lane(inner, &vectors)))?,
+            ],
+        })
+    }
+
+    /// Waits for the lanes to finish the batch in hand, commit and save.
+    pub(crate) fn join(self) {
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("an indexing thread panicked");
+            }
+        }
+    }
+}
+
+/// Sleeps until woken, the time is over (`false`), or the engine closes.
+fn wait(inner: &Inner, receiver: &Receiver<()>, time: Duration) -> bool {
+    if inner.closing.is_cancelled() {
+        return false;
+    }
+    match receiver.recv_timeout(time) {
+        Ok(()) => true,
+        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => false,
+    }
+}
+
+fn fresh_lane(inner: &Inner, woken: &Receiver<()>) {
+    while !inner.closing.is_cancelled() {
+        let ids = std::mem::take(&mut *inner.fresh.lock().expect("no panic while held"));
+        if ids.is_empty() {
+            wait(inner, woken, Duration::from_secs(60));
+            continue;
+        }
+        let shown = (|| {
+            let notes = inner.store.read(|read| read.notes(&ids))?;
+            let seq = notes.iter().map(|note| note.seq).max().unwrap_or_default();
+            let mut changes = put_changes(inner, &notes)?;
+            // Deleted since: the bulk lane will take it out of the disk index, but it must vanish now.
+            for id in ids.iter().filter(|id| !notes.iter().any(|note| note.id == **id)) {
+                changes.push(keyword::Change::Delete(*id));
+            }
+            inner.keyword().apply_fresh(changes, seq.max(inner.store.last_seq()))?;
+            Ok::<_, Error>(notes.iter().map(|note| (note.id, note.seq)).collect::<Vec<_>>())
+        })();
+        match shown {
+            Ok(shown) => inner.shown_fresh(&shown, &ids),
+            Err(error) => {
+                // The bulk lane indexes the same notes from the store, only later.
+                tracing::warn!(%error, "a saved note is not findable at once");
+            }
+        }
+        inner.status_changed.notify_one();
+        inner.wake_words.wake();
+    }
+}
+
+/// What the keyword index holds of each note.
+fn put_changes(inner: &Inner, notes: &[Note]) -> Result<Vec<keyword::Change>> {
+    let attached = inner.store.read(|read| {
+        read.with_attachments(&notes.iter().map(|note| note.id).collect::<Vec<_>>())
+    })?;
+    Ok(notes
+        .iter()
+        .map(|note| {
+            let analysis = note::analyse(&note.body);
+            let headings: Vec<&str> =
+                analysis.headings.iter().map(|heading| heading.text.as_str()).collect();
+            keyword::Change::Put(Box::new(keyword::NoteDocument {
+                id: note.id,
+                title: note.title.clone(),
+                headings: headings.join("\n"),
+                tags: note.all_tags.clone(),
+                notebook: note.notebook.clone(),
+                kind: note.kind,
+                created: note.created,
+                updated: note.updated,
+                pinned: note.pinned,
+                trashed: note.trashed.is_some(),
+                has_task: !analysis.tasks.is_empty(),
+                has_open_task: analysis.tasks.iter().any(|task| !task.done),
+                has_link: !analysis.links.is_empty() || analysis.has_web_link,
+                has_attachment: attached.contains(note.id),
+                has_image: analysis.has_image,
+                text: note::plain_text(&note.body),
+            }))
+        })
+        .collect())
+}
+
+fn words_lane(inner: &Inner, woken: &Receiver<()>) {
+    let mut retry = FIRST_RETRY;
+    while !inner.closing.is_cancelled() {
+        match words_run(inner, woken) {
+            Ok(()) => break,
+            Err(error) => {
+                inner.words_failed(Some(format!("Indexing words failed: {error}. Trying again.")));
+                wait(inner, woken, retry);
+                retry = (retry * 2).min(LAST_RETRY);
+            }
+        }
+    }
+}
+
+/// Applies changes in seq order until the engine closes.
+fn words_run(inner: &Inner, woken: &Receiver<()>) -> Result<()> {
+    let mut applied = inner.keyword().cursor();
+    let (mut uncommitted, mut unshown) = (0usize, 0usize);
+    let mut interval = FIRST_COMMIT;
+    let mut last_commit = Instant::now();
+    loop {
+        let index = inner.keyword();
+        if inner.rebuild_words.load(Ordering::Relaxed) {
+            inner.start_refill()?;
+            (applied, uncommitted, unshown) = (Seq(0), 0, 0);
+        }
+        let changes = inner.store.read(|read| read.changes_since(applied, WORDS_BATCH))?;
+        let caught_up = changes.len() < WORDS_BATCH;
+        if let Some(last) = changes.last() {
+            let seq = last.seq;
+            let ids: Vec<NoteId> =
+                changes.iter().filter(|change| !change.deleted).map(|change| change.id).collect();
+            let notes = inner.store.read(|read| read.notes(&ids))?;
+            let mut batch = put_changes(inner, &notes)?;
+            batch.extend(
+                changes
+                    .iter()
+                    .filter(|change| !notes.iter().any(|note| note.id == change.id))
+                    .map(|change| keyword::Change::Delete(change.id)),
+            );
+            uncommitted += changes.len();
+            unshown += changes.iter().filter(|change| !inner.is_shown(change.seq)).count();
+            index.apply(batch)?;
+            applied = seq;
+        }
+        let closing = inner.closing.is_cancelled();
+        let due = if !caught_up {
+            last_commit.elapsed() >= interval
+        } else if unshown == 0 {
+            last_commit.elapsed() >= QUIET_COMMIT
+        } else {
+            true
+        };
+        if uncommitted > 0 && (due || closing) {
+            index.commit(applied)?;
+            inner.committed(applied, caught_up);
+            if unshown > 0 {
+                inner.announce(Vec::new());
+            }
+            (uncommitted, unshown) = (0, 0);
+            last_commit = Instant::now();
+            interval = if caught_up { FIRST_COMMIT } else { (interval * 2).min(BULK_COMMIT) };
+            inner.words_failed(None);
+            inner.status_changed.notify_one();
+        }
+        if closing {
+            return Ok(());
+        }
+        if caught_up {
+            let time = if uncommitted > 0 { QUIET_COMMIT } else { Duration::from_secs(60) };
+            if wait(inner, woken, time) {
+                // The overlay shows a lone save first; this lane then needs no commit of its own.
+                wait(inner, woken, OVERLAY_FIRST);
+            }
+        }
+    }
+}
+
+/// Builds graphs of full segments and merges small ones, beside everything else.
+fn vectors_lane(inner: &Inner, woken: &Receiver<()>) {
+    while !inner.closing.is_cancelled() {
+        if !wait(inner, woken, Duration::from_secs(600)) {
+            continue;
+        }
+        let Ok(index) = inner.vector(false) else { continue };
+        if let Err(error) = index.maintain(&|| inner.closing.is_cancelled()) {
+            inner.meaning_failed(Some(format!("The vector index could not be compacted: {error}")));
+        }
+    }
+}
+
+fn meaning_lane(inner: &Inner, woken: &Receiver<()>) {
+    let model = match inner.model().get(true) {
+        Ok(model) => model,
+        Err(error) => {
+            inner.meaning_failed(Some(error.message));
+            return;
+        }
+    };
+    let mut retry = FIRST_RETRY;
+    while !inner.closing.is_cancelled() {
+        match meaning_run(inner, model.as_ref(), woken) {
+            Ok(()) => break,
+            Err(error) => {
+                inner.meaning_failed(Some(format!("Embedding failed: {error}. Trying again.")));
+                wait(inner, woken, retry);
+                retry = (retry * 2).min(LAST_RETRY);
+            }
+        }
+    }
+}
+
+fn meaning_run(inner: &Inner, model: &dyn embed::Embedder, woken: &Receiver<()>) -> Result<()> {
+    let index = inner.open_vector(model)?;
+    let mut applied = index.cursor();
+    let mut unsaved = 0usize;
+    let mut last_save = Instant::now();
+    inner.meaning_failed(None);
+    loop {
+        let rebuilding = inner.rebuild_vectors.load(Ordering::Relaxed);
+        if rebuilding {
+            index.clear()?;
+            (applied, unsaved) = (Seq(0), 1);
+        }
+        // What was stored while this index was closed, and what the batch below has just stored.
+        loop {
+            let stored = inner
+                .store
+                .read(|read| read.vectors_since(model.model_id(), applied, WORDS_BATCH))?;
+            let Some(last) = stored.last() else { break };
+            applied = last.vector_seq;
+            for note in &stored {
+                if note.trashed || note.vectors.is_empty() {
+                    index.remove(note.note)?;
+                } else {
+                    let vectors: Vec<&[f32]> = note.vectors.iter().map(Vec::as_slice).collect();
+                    index.replace(note.note, &vectors)?;
+                }
+                unsaved += note.vectors.len().max(1);
+            }
+            if inner.closing.is_cancelled() {
+                break;
+            }
+        }
+        if rebuilding {
+            inner.rebuild_vectors.store(false, Ordering::Relaxed);
+        }
+        inner.status_changed.notify_one();
+        let closing = inner.closing.is_cancelled();
+        let saved = urgent_notes(inner, model.model_id())?;
+        let pending = if !saved.is_empty() {
+            saved
+        } else if closing || inner.meaning_paused() {
+            Vec::new()
+        } else {
+            inner.store.read(|read| read.unchunked(model.model_id(), MEANING_BATCH, true))?
+        };
+        let quiet = pending.is_empty() && last_save.elapsed() >= QUIET_SAVE;
+        if unsaved > 0 && (closing || quiet || unsaved >= VECTORS_PER_SAVE) {
+            index.save(applied)?;
+            unsaved = 0;
+            last_save = Instant::now();
+            inner.wake_vectors.wake();
+        }
+        if closing {
+            return Ok(());
+        }
+        if pending.is_empty() {
+            let time = if unsaved > 0 { QUIET_SAVE } else { Duration::from_secs(60) };
+            wait(inner, woken, time);
+        } else {
+            embed_notes(inner, model, &pending, false)?;
+        }
+    }
+}
+
+/// Notes that a person just saved and whose text is not embedded yet.
+fn urgent_notes(inner: &Inner, model: &str) -> Result<Vec<(NoteId, Seq)>> {
+    let ids = std::mem::take(&mut *inner.urgent.lock().expect("no panic while held"));
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(inner.store.read(|read| read.unchunked_of(model, &ids))?)
+}
+
+/// The content hash under which a chunk's vector is found again: what the model sees.
+fn digest(text: &str) -> [u8; 16] {
+    let hash = blake3::hash(text.as_bytes());
+    let mut short = [0; 16];
+    short.copy_from_slice(&hash.as_bytes()[..16]);
+    short
+}
+
+/// Chunks notes, embeds the chunks whose digest the store does not know, stores both. Notes that a
+/// person saves meanwhile go in between, unless these are such notes.
+fn embed_notes(
+    inner: &Inner,
+    model: &dyn embed::Embedder,
+    pending: &[(NoteId, Seq)],
+    urgent: bool,
+) -> Result<()> {
+    let ids: Vec<NoteId> = pending.iter().map(|(id, _)| *id).collect();
+    let notes = inner.store.read(|read| read.notes(&ids))?;
+    let budget = CHUNK_TOKENS.min(model.max_tokens());
+    let chunked: Vec<(&Note, Vec<(note::Chunk, [u8; 16])>)> = notes
+        .iter()
+        .map(|note| {
+            let chunks =
+                note::chunk(&note.title, &note.body, budget, &|text| model.count_tokens(text));
+            let chunks = chunks.into_iter().map(|chunk| {
+                let digest = digest(&chunk.text);
+                (chunk, digest)
+            });
+            (note, chunks.collect())
+        })
+        .collect();
+    let digests: Vec<[u8; 16]> =
+        chunked.iter().flat_map(|(_, chunks)| chunks.iter().map(|(_, digest)| *digest)).collect();
+    let mut vectors: HashMap<[u8; 16], Vec<f32>> =
+        inner.store.read(|read| read.vectors_by_digest(model.model_id(), &digests))?;
+    let mut asked = HashSet::new();
+    let wanted: Vec<(&str, [u8; 16])> = chunked
+        .iter()
+        .flat_map(|(_, chunks)| chunks)
+        .filter(|(_, digest)| !vectors.contains_key(digest) && asked.insert(*digest))
+        .map(|(chunk, digest)| (chunk.text.as_str(), *digest))
+        .collect();
+    for slice in wanted.chunks(MEANING_BATCH) {
+        if inner.closing.is_cancelled() || inner.meaning_paused() {
+            return Ok(());
+        }
+        if !urgent {
+            let saved = urgent_notes(inner, model.model_id())?;
+            if !saved.is_empty() {
+                embed_notes(inner, model, &saved, true)?;
+            }
+        }
+        let texts: Vec<&str> = slice.iter().map(|(text, _)| *text).collect();
+        let embedded = model.embed(&texts)?;
+        vectors.extend(slice.iter().map(|(_, digest)| *digest).zip(embedded));
+    }
+    for (note, chunks) in &chunked {
+        store_chunks(inner, model.model_id(), note, chunks, &vectors)?;
+    }
+    Ok(())
+}
+
+fn store_chunks(
+    inner: &Inner,
+    model: &str,
+    note: &Note,
+    chunks: &[(note::Chunk, [u8; 16])],
+    vectors: &HashMap<[u8; 16], Vec<f32>>,
+) -> Result<()> {
+    let (id, seq, model) = (note.id, note.seq, model.to_owned());
+    if chunks.is_empty() {
+        inner.store.write(Lane::Bulk, move |write| write.skip_chunks(id, seq, &model, "empty"))?;
+        return Ok(());
+    }
+    let rows: Vec<(note::Chunk, [u8; 16], Vec<f32>)> = chunks
+        .iter()
+        .map(|(chunk, digest)| (chunk.clone(), *digest, vectors[digest].clone()))
+        .collect();
+    // Not stored if the note moved on meanwhile: then it is pending again with its present text.
+    inner.store.write(Lane::Bulk, move |write| {
+        let rows: Vec<store::NewChunk<'_>> = rows
+            .iter()
+            .map(|(chunk, digest, vector)| store::NewChunk {
+                start: chunk.range.start,
+                end: chunk.range.end,
+                heading_path: chunk.heading_path.join(" › "),
+                digest: *digest,
+                vector,
+            })
+            .collect();
+        write.put_chunks(id, seq, &model, &rows)
+    })?;
+    Ok(())
+}

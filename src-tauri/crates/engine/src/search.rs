@@ -1,0 +1,524 @@
+//! One search: both indexes side by side, fused at the note, with what a person sees of each hit.
+
+use std::ops::Range;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use note::{Chip, Note, NoteHead, NoteId, Query, Sort};
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::Inner;
+use crate::error::{Code, Error, Result};
+use crate::fuse::{self, ByMeaning, ByWords, DEPTH, Fused};
+
+/// Which index answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    #[default]
+    Both,
+    Words,
+    Meaning,
+}
+
+impl FromStr for Mode {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "both" => Ok(Mode::Both),
+            "words" => Ok(Mode::Words),
+            "meaning" => Ok(Mode::Meaning),
+            _ => Err(Error::invalid(format!("mode must be both, words or meaning, not {text:?}"))),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct SearchRequest {
+    pub text: String,
+    pub mode: Mode,
+    /// The caret stands behind the last word, so it is a prefix.
+    pub typing: bool,
+    pub offset: usize,
+    pub limit: usize,
+    /// Wait for the model to be loaded instead of answering by words alone.
+    pub wait_for_model: bool,
+}
+
+/// Why a hit is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    Words,
+    Meaning,
+    Both,
+    Title,
+    /// Listed by filters alone.
+    Filter,
+}
+
+/// Shown text with the byte ranges that matched.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Snippet {
+    pub text: String,
+    pub marks: Vec<Range<usize>>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Hit {
+    pub head: NoteHead,
+    pub title_marks: Vec<Range<usize>>,
+    pub score: f32,
+    /// Share of the best score by words, 0 to 1.
+    pub words: Option<f32>,
+    /// Cosine similarity of the best chunk.
+    pub similarity: Option<f32>,
+    pub why: Why,
+    /// The score's parts in a sentence.
+    pub explanation: String,
+    pub heading_path: String,
+    pub snippet: Snippet,
+    /// Where the best passage stands in the note's body, where meaning found one, in UTF-16 units:
+    /// what an editor counts in.
+    pub passage: Option<(usize, usize)>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Hits {
+    pub hits: Vec<Hit>,
+    pub total: usize,
+    /// False where notes found by meaning alone are added to those found by words.
+    pub total_is_exact: bool,
+    pub chips: Vec<Chip>,
+    /// Words to mark in a preview.
+    pub terms: Vec<String>,
+    /// What the answer lacks and why.
+    pub degraded: Option<String>,
+    /// A nearby spelling that has hits, when this one has none.
+    pub suggestion: Option<String>,
+    pub took: Duration,
+}
+
+/// Length of a shown snippet in characters.
+const SNIPPET_CHARS: usize = 220;
+/// A note longer than this (bytes) gets its snippet from its best window instead of its whole text.
+const LONG_NOTE: usize = 32 * 1024;
+/// Window of a long note that is searched for a snippet at a time, and how many of them.
+const WINDOW: usize = 8 * 1024;
+const WINDOWS: usize = 16;
+/// More chunks than hits are asked for, since several may belong to one note.
+const CHUNKS_PER_NOTE: usize = 3;
+/// Below this cosine similarity all-MiniLM-L6-v2 calls two texts unrelated; such notes are not
+/// shown for their meaning alone.
+const UNRELATED: f32 = 0.18;
+
+/// A ranked list before anything is read from the store, as evaluation wants it too.
+pub(crate) struct Ranked {
+    fused: Vec<Fused>,
+    total: usize,
+    total_is_exact: bool,
+    degraded: Option<String>,
+    filters_only: bool,
+}
+
+pub(crate) async fn search(
+    inner: &Arc<Inner>,
+    request: SearchRequest,
+    token: CancellationToken,
+) -> Result<Hits> {
+    let started = Instant::now();
+    let query = Arc::new(note::parse(&request.text, request.typing, &inner.clock()));
+    // The permit comes first: a search that was superseded while it queued never takes the CPU.
+    let _permit = tokio::select! {
+        biased;
+        () = token.cancelled() => return Err(Error::cancelled()),
+        permit = inner.search_permits.acquire() =>
+            permit.map_err(|_| Error::new(Code::Internal, "the engine is closed"))?,
+    };
+    let ranked = rank(inner, &query, &request, &token).await?;
+    let task_inner = inner.clone();
+    let task_token = token.clone();
+    let mut hits = tokio::task::spawn_blocking(move || {
+        present(&task_inner, &query, ranked, &request, &task_token)
+    })
+    .await
+    .map_err(Error::internal)??;
+    hits.took = started.elapsed();
+    Ok(hits)
+}
+
+/// The ranked notes for one query, both lists made at the same time.
+pub(crate) async fn rank(
+    inner: &Arc<Inner>,
+    query: &Arc<Query>,
+    request: &SearchRequest,
+    token: &CancellationToken,
+) -> Result<Ranked> {
+    let meaning_text = query.meaning_text();
+    let lists_only = meaning_text.trim().is_empty();
+    let by_meaning = !lists_only
+        && query.sort == Sort::Relevance
+        && match request.mode {
+            Mode::Words => false,
+            Mode::Meaning => true,
+            Mode::Both => !query.is_quoted(),
+        };
+    let by_words = request.mode != Mode::Meaning || !by_meaning;
+    let depth = (request.offset + request.limit).max(DEPTH);
+
+    let words_task = by_words.then(|| {
+        let (inner, query, token) = (inner.clone(), query.clone(), token.clone());
+        tokio::task::spawn_blocking(move || {
+            inner.keyword().search(
+                &query,
+                &keyword::Search { limit: depth, offset: 0, cancelled: &|| token.is_cancelled() },
+            )
+        })
+    });
+    let meaning_task = by_meaning.then(|| {
+        let (inner, query, token) = (inner.clone(), query.clone(), token.clone());
+        let wait = request.wait_for_model;
+        tokio::task::spawn_blocking(move || {
+            meaning_list(&inner, &query, &meaning_text, wait, &token)
+        })
+    });
+
+    let mut degraded = None;
+    let (mut words, mut total) = (Vec::new(), 0);
+    if let Some(task) = words_task {
+        match task.await.map_err(Error::internal)? {
+            Ok(found) => {
+                total = found.total;
+                words = found
+                    .hits
+                    .into_iter()
+                    .map(|hit| ByWords {
+                        note: hit.note,
+                        score: hit.score,
+                        title_exact: hit.title_exact,
+                    })
+                    .collect();
+            }
+            Err(keyword::KeywordError::Cancelled) => return Err(Error::cancelled()),
+            Err(error) if by_meaning => {
+                degraded =
+                    Some(format!("Searching by words failed ({error}); showing notes by meaning."));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let mut meaning = Vec::new();
+    if let Some(task) = meaning_task {
+        match task.await.map_err(Error::internal)? {
+            Ok(list) => {
+                meaning = list.notes;
+                degraded = degraded.or(list.incomplete);
+            }
+            Err(error) if error.code == Code::Cancelled => return Err(error),
+            Err(error) => degraded = Some(error.message),
+        }
+    }
+    if token.is_cancelled() {
+        return Err(Error::cancelled());
+    }
+    if !by_meaning {
+        let fused = words
+            .iter()
+            .map(|hit| Fused {
+                note: hit.note,
+                score: hit.score,
+                words: Some(hit.score),
+                meaning: None,
+                similarity: None,
+                chunk: None,
+                title_exact: hit.title_exact,
+            })
+            .collect();
+        return Ok(Ranked {
+            fused,
+            total,
+            total_is_exact: true,
+            degraded,
+            filters_only: lists_only,
+        });
+    }
+    let weight = if by_words {
+        inner.model().ready().map_or(0.0, |model| meaning_weight(model.as_ref(), query))
+    } else {
+        1.0
+    };
+    let mut fused = fuse::fuse(&words, &meaning, weight);
+    if by_words {
+        let confident = weight > 0.0;
+        fused.retain(|hit| {
+            hit.words.is_some() || (confident && hit.similarity.is_some_and(|s| s >= UNRELATED))
+        });
+    } else {
+        total = fused.len();
+    }
+    let only_meaning = fused.iter().filter(|hit| hit.words.is_none()).count();
+    let total = if by_words { total + only_meaning } else { total };
+    Ok(Ranked { fused, total, total_is_exact: only_meaning == 0, degraded, filters_only: false })
+}
+
+struct MeaningList {
+    notes: Vec<ByMeaning>,
+    incomplete: Option<String>,
+}
+
+fn meaning_list(
+    inner: &Inner,
+    query: &Query,
+    text: &str,
+    wait: bool,
+    token: &CancellationToken,
+) -> Result<MeaningList> {
+    let model = inner.model().get(wait)?;
+    let index = inner.vector(wait)?;
+    let vector = model.embed_query(text)?;
+    if token.is_cancelled() {
+        return Err(Error::cancelled());
+    }
+    let allowed = match query.filter_expr() {
+        Some(expr) => Some(inner.keyword().matching(&expr)?),
+        None => None,
+    };
+    let hits = index.search(&vector, DEPTH * CHUNKS_PER_NOTE, allowed.as_ref())?;
+    let status = inner.status.borrow();
+    let incomplete = (status.meaning_pending > 0).then(|| {
+        format!(
+            "Meaning is being prepared: {} of {} notes.",
+            status.notes.saturating_sub(status.meaning_pending),
+            status.notes
+        )
+    });
+    Ok(MeaningList { notes: fuse::best_per_note(&hits), incomplete })
+}
+
+/// How much the model's list counts against the words' list: see [`fuse::fuse`].
+fn meaning_weight(_model: &dyn embed::Embedder, _query: &Query) -> f32 {
+    0.5
+}
+
+/// Reads what is shown of one page of a ranked list.
+fn present(
+    inner: &Inner,
+    query: &Query,
+    ranked: Ranked,
+    request: &SearchRequest,
+    token: &CancellationToken,
+) -> Result<Hits> {
+    let page: Vec<Fused> =
+        ranked.fused.into_iter().skip(request.offset).take(request.limit).collect();
+    let ids: Vec<NoteId> = page.iter().map(|hit| hit.note).collect();
+    let (notes, ranges) = inner.store.read(|read| {
+        let notes = read.notes(&ids)?;
+        let mut ranges = Vec::with_capacity(page.len());
+        for hit in &page {
+            ranges.push(match hit.chunk {
+                Some(ordinal) => {
+                    read.chunks(hit.note)?.into_iter().find(|chunk| chunk.ordinal == ordinal)
+                }
+                None => None,
+            });
+        }
+        Ok((notes, ranges))
+    })?;
+    let mut hits = Vec::with_capacity(page.len());
+    for (fused, chunk) in page.into_iter().zip(ranges) {
+        if token.is_cancelled() {
+            return Err(Error::cancelled());
+        }
+        // A note deleted since it was ranked is simply not shown.
+        let Some(note) = notes.iter().find(|note| note.id == fused.note) else { continue };
+        let heading_path = chunk.as_ref().map(|c| c.heading_path.clone()).unwrap_or_default();
+        let passage = chunk.and_then(|c| {
+            let range = c.start..c.end;
+            note.body.get(range.clone()).is_some().then_some(range)
+        });
+        let snippet = snippet(inner, query, note, &fused, passage.clone());
+        let passage = passage.map(|range| {
+            let units = |text: &str| text.encode_utf16().count();
+            let start = units(&note.body[..range.start]);
+            (start, start + units(&note.body[range]))
+        });
+        let title = note::display_title(&note.title, &note.body);
+        let title_marks =
+            inner.keyword().snippet(query, &title, title.chars().count().max(1)).marks;
+        hits.push(Hit {
+            explanation: explain(&fused, ranked.filters_only, query.sort),
+            why: why(&fused, ranked.filters_only),
+            title_marks,
+            score: fused.score,
+            words: fused.words,
+            similarity: fused.similarity,
+            heading_path,
+            snippet,
+            passage,
+            head: head_of(note, title),
+        });
+    }
+    Ok(Hits {
+        hits,
+        total: ranked.total,
+        total_is_exact: ranked.total_is_exact,
+        chips: query.chips.clone(),
+        terms: inner.keyword().highlight_terms(query),
+        degraded: ranked.degraded,
+        suggestion: None,
+        took: Duration::ZERO,
+    })
+}
+
+pub(crate) fn head_of(note: &Note, title: String) -> NoteHead {
+    NoteHead {
+        id: note.id,
+        title,
+        excerpt: String::new(),
+        all_tags: note.all_tags.clone(),
+        notebook: note.notebook.clone(),
+        kind: note.kind,
+        pinned: note.pinned,
+        created: note.created,
+        updated: note.updated,
+        trashed: note.trashed,
+    }
+}
+
+fn why(hit: &Fused, filters_only: bool) -> Why {
+    match (hit.words, hit.meaning) {
+        _ if filters_only => Why::Filter,
+        _ if hit.title_exact => Why::Title,
+        (Some(_), Some(_)) => Why::Both,
+        (None, Some(_)) => Why::Meaning,
+        _ => Why::Words,
+    }
+}
+
+fn explain(hit: &Fused, filters_only: bool, sort: Sort) -> String {
+    if filters_only {
+        return match sort {
+            Sort::Created => "listed by creation date".to_owned(),
+            Sort::Title => "listed by title".to_owned(),
+            Sort::Relevance | Sort::Updated => "listed by date of change".to_owned(),
+        };
+    }
+    let mut parts = Vec::new();
+    if hit.title_exact {
+        parts.push("the title is exactly this".to_owned());
+    }
+    if let Some(words) = hit.words {
+        parts.push(format!("by words {words:.2}"));
+    }
+    if let (Some(part), Some(similarity)) = (hit.meaning, hit.similarity) {
+        parts.push(format!("by meaning {part:.2} (similarity {similarity:.2})"));
+    }
+    format!("{}; score {:.3}", parts.join(", "), hit.score)
+}
+
+/// The shown passage: where the words are, or the chunk that meaning found, or the note's start.
+fn snippet(
+    inner: &Inner,
+    query: &Query,
+    note: &Note,
+    hit: &Fused,
+    passage: Option<Range<usize>>,
+) -> Snippet {
+    let cut = |text: &str| {
+        let cut = inner.keyword().snippet(query, text, SNIPPET_CHARS);
+        (cut.matched_words, Snippet { text: cut.text, marks: cut.marks })
+    };
+    let of_passage = passage.map(|range| cut(&note::plain_text_range(&note.body, range)));
+    let strong_meaning = hit.words.is_none();
+    if let Some((matched, snippet)) = of_passage {
+        if strong_meaning || matched > 0 {
+            return snippet;
+        }
+        if note.body.len() > LONG_NOTE {
+            let (found, best) = best_window(&note.body, &cut);
+            return if found > 0 { best } else { snippet };
+        }
+        let (found, whole) = cut(&note::plain_text(&note.body));
+        return if found > 0 { whole } else { snippet };
+    }
+    if note.body.len() > LONG_NOTE {
+        return best_window(&note.body, &cut).1;
+    }
+    cut(&note::plain_text(&note.body)).1
+}
+
+/// The snippet of the first windows of a long note that holds most of the query's words.
+fn best_window(body: &str, cut: &dyn Fn(&str) -> (usize, Snippet)) -> (usize, Snippet) {
+    let mut best = (0, Snippet::default());
+    let mut start = 0;
+    for window in 0..WINDOWS {
+        if start >= body.len() {
+            break;
+        }
+        let mut end = body.floor_char_boundary((start + WINDOW).min(body.len()));
+        if end < body.len()
+            && let Some(line) = body[start..end].rfind('\n')
+            && line > WINDOW / 2
+        {
+            end = start + line + 1;
+        }
+        let found = cut(&note::plain_text_range(body, start..end));
+        if window == 0 || found.0 > best.0 {
+            best = found;
+        }
+        start = end;
+    }
+    best
+}
+
+/// The notes nearest to one note by meaning, without itself.
+pub(crate) fn related(inner: &Inner, id: NoteId, limit: usize) -> Result<Vec<Hit>> {
+    let index = inner.vector(false)?;
+    let model = inner.model().get(false)?;
+    let vectors = inner.store.read(|read| read.chunk_vectors(model.model_id(), id))?;
+    let Some(centre) = mean(vectors.iter().map(|(_, vector)| vector.as_slice())) else {
+        return Ok(Vec::new());
+    };
+    let hits = index.search(&centre, (limit + 1) * CHUNKS_PER_NOTE * 2, None)?;
+    let nearest: Vec<ByMeaning> = fuse::best_per_note(&hits)
+        .into_iter()
+        .filter(|hit| hit.note != id && hit.similarity >= UNRELATED)
+        .take(limit)
+        .collect();
+    let ids: Vec<NoteId> = nearest.iter().map(|hit| hit.note).collect();
+    let heads = inner.store.read(|read| read.heads(&ids))?;
+    Ok(nearest
+        .into_iter()
+        .filter_map(|near| {
+            let head = heads.iter().find(|head| head.id == near.note && head.trashed.is_none())?;
+            Some(Hit {
+                snippet: Snippet { text: head.excerpt.clone(), marks: Vec::new() },
+                head: head.clone(),
+                title_marks: Vec::new(),
+                score: near.similarity,
+                words: None,
+                similarity: Some(near.similarity),
+                why: Why::Meaning,
+                explanation: format!("similarity {:.2}", near.similarity),
+                heading_path: String::new(),
+                passage: None,
+            })
+        })
+        .collect())
+}
+
+/// Unit-length mean of unit vectors.
+fn mean<'a>(vectors: impl Iterator<Item = &'a [f32]>) -> Option<Vec<f32>> {
+    let mut sum: Vec<f32> = Vec::new();
+    for vector in vectors {
+        sum.resize(vector.len(), 0.0);
+        for (total, value) in sum.iter_mut().zip(vector) {
+            *total += value;
+        }
+    }
+    let length = sum.iter().map(|value| value * value).sum::<f32>().sqrt();
+    (length > 0.0).then(|| {
+        sum.iter_mut().for_each(|value| *value /= length);
+        sum
+    })
+}

@@ -1,0 +1,54 @@
+use serde::Serialize;
+
+/// Where an index stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IndexState {
+    /// Serves all that it was given.
+    #[default]
+    Ready,
+    /// The model is being read into memory.
+    Loading,
+    /// Being made anew from the store; serves what it has so far.
+    Rebuilding,
+    /// The person paused it.
+    Paused,
+    /// There is no model on this machine.
+    Unavailable,
+    /// An error stopped it; it tries again by itself. `IndexStatus::message` says why.
+    Failed,
+}
+
+/// What is searchable right now. `notes` = searchable by words + `words_pending`; notes searchable
+/// by meaning + `meaning_pending` + `meaning_skipped` = `notes`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct IndexStatus {
+    /// Notes outside the trash.
+    pub notes: usize,
+    pub trashed: usize,
+    /// Changes that the keyword index does not show yet.
+    pub words_pending: usize,
+    /// Notes whose present text is not embedded yet.
+    pub meaning_pending: usize,
+    /// Notes with nothing to embed, or that could not be embedded.
+    pub meaning_skipped: usize,
+    /// Chunks stored with their vector.
+    pub chunks: usize,
+    /// Vectors in the vector index.
+    pub vectors: usize,
+    pub words_state: IndexState,
+    pub meaning_state: IndexState,
+    pub message: Option<String>,
+    /// Another process holds the data folder: this one reads, and saves through the store alone.
+    pub read_only: bool,
+}
+
+impl IndexStatus {
+    /// True when both indexes hold everything that they can.
+    pub fn is_settled(&self) -> bool {
+        let meaning_done =
+            matches!(self.meaning_state, IndexState::Unavailable | IndexState::Paused)
+                || (self.meaning_pending == 0 && self.meaning_state == IndexState::Ready);
+        self.words_pending == 0 && self.words_state == IndexState::Ready && meaning_done
+    }
+}

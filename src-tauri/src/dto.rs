@@ -1,0 +1,672 @@
+//! The wire: what the page and the shell say to each other. ts-rs writes the same types for the page
+//! (`ui/src/api/generated`) when the tests run. Offsets into text are UTF-16, as JavaScript counts.
+
+use std::ops::Range;
+
+use engine::ImportState;
+use note::{NoteHead, Timestamp};
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// The UTF-16 offset of each of some ascending byte offsets of `text`.
+struct Utf16<'a> {
+    text: &'a str,
+    bytes: usize,
+    units: usize,
+}
+
+impl Utf16<'_> {
+    fn at(&mut self, byte: usize) -> usize {
+        if byte < self.bytes {
+            (self.bytes, self.units) = (0, 0);
+        }
+        let byte = self.text.floor_char_boundary(byte);
+        self.units += self.text[self.bytes..byte].encode_utf16().count();
+        self.bytes = byte;
+        self.units
+    }
+}
+
+fn utf16(text: &str, ranges: &[Range<usize>]) -> Vec<(usize, usize)> {
+    let mut place = Utf16 { text, bytes: 0, units: 0 };
+    ranges.iter().map(|range| (place.at(range.start), place.at(range.end))).collect()
+}
+
+#[derive(Clone, Debug, Deserialize, TS)]
+#[ts(export)]
+pub(crate) struct NoteDraft {
+    pub(crate) title: String,
+    pub(crate) body: String,
+    pub(crate) front_matter: String,
+    pub(crate) tags: Vec<String>,
+    pub(crate) notebook: String,
+    pub(crate) pinned: bool,
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct Note {
+    #[ts(type = "number")]
+    pub(crate) id: i64,
+    pub(crate) revision: u32,
+    pub(crate) title: String,
+    pub(crate) body: String,
+    pub(crate) front_matter: String,
+    pub(crate) tags: Vec<String>,
+    pub(crate) all_tags: Vec<String>,
+    pub(crate) notebook: String,
+    pub(crate) kind: String,
+    pub(crate) pinned: bool,
+    #[ts(type = "number")]
+    pub(crate) created: i64,
+    #[ts(type = "number")]
+    pub(crate) updated: i64,
+    #[ts(type = "number | null")]
+    pub(crate) trashed: Option<i64>,
+    pub(crate) attachments: Vec<Attachment>,
+}
+
+impl Note {
+    pub(crate) fn new(note: note::Note, attachments: Vec<engine::AttachmentRef>) -> Note {
+        Note {
+            id: note.id.0,
+            revision: note.revision,
+            title: note.title,
+            body: note.body,
+            front_matter: note.front_matter,
+            tags: note.tags,
+            all_tags: note.all_tags,
+            notebook: note.notebook,
+            kind: note.kind.to_string(),
+            pinned: note.pinned,
+            created: note.created.0,
+            updated: note.updated.0,
+            trashed: note.trashed.map(|time| time.0),
+            attachments: attachments.into_iter().map(Attachment::from).collect(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct Attachment {
+    pub(crate) digest: String,
+    pub(crate) name: String,
+    pub(crate) mime: String,
+    #[ts(type = "number")]
+    pub(crate) size: u64,
+    #[ts(type = "\"source\" | \"embed\"")]
+    pub(crate) role: &'static str,
+}
+
+impl From<engine::AttachmentRef> for Attachment {
+    fn from(attachment: engine::AttachmentRef) -> Self {
+        Attachment {
+            digest: attachment.digest.to_string(),
+            name: attachment.name,
+            mime: attachment.mime,
+            size: attachment.size,
+            role: attachment.role.as_str(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export, rename = "NoteHead")]
+pub(crate) struct NoteHeadDto {
+    #[ts(type = "number")]
+    id: i64,
+    title: String,
+    excerpt: String,
+    all_tags: Vec<String>,
+    notebook: String,
+    kind: String,
+    pinned: bool,
+    #[ts(type = "number")]
+    created: i64,
+    #[ts(type = "number")]
+    updated: i64,
+    #[ts(type = "number | null")]
+    trashed: Option<i64>,
+}
+
+impl From<NoteHead> for NoteHeadDto {
+    fn from(head: NoteHead) -> Self {
+        NoteHeadDto {
+            id: head.id.0,
+            title: head.title,
+            excerpt: head.excerpt,
+            all_tags: head.all_tags,
+            notebook: head.notebook,
+            kind: head.kind.to_string(),
+            pinned: head.pinned,
+            created: head.created.0,
+            updated: head.updated.0,
+            trashed: head.trashed.map(|time| time.0),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct Saved {
+    #[ts(type = "number")]
+    id: i64,
+    revision: u32,
+    #[ts(type = "number")]
+    seq: i64,
+    unchanged: bool,
+}
+
+impl From<engine::Saved> for Saved {
+    fn from(saved: engine::Saved) -> Self {
+        Saved {
+            id: saved.id.0,
+            revision: saved.revision,
+            seq: saved.seq.0,
+            unchanged: saved.unchanged,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ListView {
+    All,
+    Today,
+    Notebook,
+    Tag,
+    Trash,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ListSort {
+    Updated,
+    Created,
+    Title,
+}
+
+#[derive(Clone, Debug, Deserialize, TS)]
+#[ts(export)]
+pub(crate) struct ListRequest {
+    #[ts(inline)]
+    pub(crate) view: ListView,
+    /// Of the notebook or tag.
+    pub(crate) name: String,
+    #[ts(inline)]
+    pub(crate) sort: ListSort,
+    pub(crate) offset: usize,
+    pub(crate) limit: usize,
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct NoteList {
+    pub(crate) total: usize,
+    pub(crate) notes: Vec<NoteHeadDto>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub(crate) enum Mode {
+    #[default]
+    Both,
+    Words,
+    Meaning,
+}
+
+impl From<Mode> for engine::Mode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Both => engine::Mode::Both,
+            Mode::Words => engine::Mode::Words,
+            Mode::Meaning => engine::Mode::Meaning,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Deserialize, TS)]
+#[ts(export)]
+pub(crate) struct SearchRequest {
+    pub(crate) tab: String,
+    #[ts(type = "number")]
+    pub(crate) generation: u64,
+    pub(crate) text: String,
+    pub(crate) mode: Mode,
+    pub(crate) typing: bool,
+    pub(crate) offset: usize,
+    pub(crate) limit: usize,
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct Snippet {
+    text: String,
+    marks: Vec<(usize, usize)>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Why {
+    Words,
+    Meaning,
+    Both,
+    Title,
+    Filter,
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct Hit {
+    #[ts(type = "number")]
+    note: i64,
+    title: String,
+    title_marks: Vec<(usize, usize)>,
+    notebook: String,
+    all_tags: Vec<String>,
+    kind: String,
+    #[ts(type = "number")]
+    updated: i64,
+    score: f32,
+    #[ts(inline)]
+    why: Why,
+    explanation: String,
+    heading_path: String,
+    snippet: Snippet,
+    /// Of the best passage in the note's body.
+    passage: Option<(usize, usize)>,
+}
+
+impl From<engine::Hit> for Hit {
+    fn from(hit: engine::Hit) -> Self {
+        Hit {
+            note: hit.head.id.0,
+            title_marks: utf16(&hit.head.title, &hit.title_marks),
+            title: hit.head.title,
+            notebook: hit.head.notebook,
+            all_tags: hit.head.all_tags,
+            kind: hit.head.kind.to_string(),
+            updated: hit.head.updated.0,
+            score: hit.score,
+            why: match hit.why {
+                engine::Why::Words => Why::Words,
+                engine::Why::Meaning => Why::Meaning,
+                engine::Why::Both => Why::Both,
+                engine::Why::Title => Why::Title,
+                engine::Why::Filter => Why::Filter,
+            },
+            explanation: hit.explanation,
+            heading_path: hit.heading_path,
+            snippet: Snippet {
+                marks: utf16(&hit.snippet.text, &hit.snippet.marks),
+                text: hit.snippet.text,
+            },
+            passage: hit.passage,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct Chip {
+    label: String,
+    start: usize,
+    end: usize,
+    hint: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct Hits {
+    tab: String,
+    #[ts(type = "number")]
+    generation: u64,
+    hits: Vec<Hit>,
+    total: usize,
+    total_is_exact: bool,
+    chips: Vec<Chip>,
+    terms: Vec<String>,
+    degraded: Option<String>,
+    took_ms: f64,
+    suggestion: Option<String>,
+}
+
+impl Hits {
+    /// The answer to `request`, whose text the chips' offsets refer to.
+    pub(crate) fn new(request: &SearchRequest, hits: engine::Hits) -> Hits {
+        Hits {
+            tab: request.tab.clone(),
+            generation: request.generation,
+            hits: hits.hits.into_iter().map(Hit::from).collect(),
+            total: hits.total,
+            total_is_exact: hits.total_is_exact,
+            chips: hits
+                .chips
+                .into_iter()
+                .map(|chip| {
+                    let (start, end) = utf16(&request.text, &[chip.range])[0];
+                    Chip { label: chip.label, start, end, hint: chip.hint }
+                })
+                .collect(),
+            terms: hits.terms,
+            degraded: hits.degraded,
+            took_ms: hits.took.as_secs_f64() * 1000.0,
+            suggestion: hits.suggestion,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct IndexStatus {
+    notes: usize,
+    words_pending: usize,
+    meaning_pending: usize,
+    meaning_skipped: usize,
+    chunks: usize,
+    vectors: usize,
+    #[ts(type = "\"ready\" | \"rebuilding\" | \"failed\"")]
+    words_state: engine::IndexState,
+    #[ts(
+        type = "\"ready\" | \"loading\" | \"rebuilding\" | \"paused\" | \"unavailable\" | \"failed\""
+    )]
+    meaning_state: engine::IndexState,
+    message: Option<String>,
+    read_only: bool,
+}
+
+impl From<engine::IndexStatus> for IndexStatus {
+    fn from(status: engine::IndexStatus) -> Self {
+        IndexStatus {
+            notes: status.notes,
+            words_pending: status.words_pending,
+            meaning_pending: status.meaning_pending,
+            meaning_skipped: status.meaning_skipped,
+            chunks: status.chunks,
+            vectors: status.vectors,
+            words_state: status.words_state,
+            meaning_state: status.meaning_state,
+            message: status.message,
+            read_only: status.read_only,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct ImportStatus {
+    #[ts(type = "number")]
+    id: i64,
+    roots: Vec<String>,
+    notebook: String,
+    #[ts(type = "\"scanning\" | \"running\" | \"done\" | \"cancelled\" | \"undone\" | \"failed\"")]
+    state: &'static str,
+    found: usize,
+    imported: usize,
+    skipped: usize,
+    failed: usize,
+    #[ts(type = "number")]
+    started: i64,
+    #[ts(type = "number | null")]
+    finished: Option<i64>,
+    /// The file that was finished last.
+    current: Option<String>,
+    /// Files per second.
+    rate: f64,
+    seconds_left: Option<f64>,
+    error: Option<String>,
+}
+
+impl From<engine::ImportStatus> for ImportStatus {
+    fn from(status: engine::ImportStatus) -> Self {
+        ImportStatus {
+            id: status.id.0,
+            roots: status.roots,
+            notebook: status.notebook,
+            state: match status.state {
+                ImportState::Running if status.scanning => "scanning",
+                ImportState::Running => "running",
+                ImportState::Done => "done",
+                ImportState::Cancelled => "cancelled",
+                ImportState::Undone => "undone",
+                ImportState::Failed => "failed",
+            },
+            found: status.found,
+            imported: status.imported,
+            skipped: status.skipped,
+            failed: status.failed,
+            started: status.started.0,
+            finished: status.finished.map(|time| time.0),
+            current: status.current,
+            rate: status.rate,
+            seconds_left: status.seconds_left,
+            error: status.error,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct ImportItem {
+    path: String,
+    #[ts(type = "\"pending\" | \"imported\" | \"skipped\" | \"failed\"")]
+    state: &'static str,
+    reason: Option<String>,
+    #[ts(type = "number | null")]
+    note: Option<i64>,
+}
+
+impl From<engine::ImportItem> for ImportItem {
+    fn from(item: engine::ImportItem) -> Self {
+        ImportItem {
+            path: item.path,
+            state: item.state.as_str(),
+            reason: item.reason,
+            note: item.note.map(|note| note.0),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct ImportItems {
+    pub(crate) total: usize,
+    pub(crate) items: Vec<ImportItem>,
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct Task {
+    #[ts(type = "number")]
+    note: i64,
+    note_title: String,
+    notebook: String,
+    ordinal: usize,
+    line: usize,
+    text: String,
+    done: bool,
+    /// `YYYY-MM-DD`
+    due: Option<String>,
+}
+
+impl From<engine::TaskRow> for Task {
+    fn from(task: engine::TaskRow) -> Self {
+        Task {
+            note: task.note.0,
+            note_title: task.title,
+            notebook: task.notebook,
+            ordinal: task.ordinal,
+            line: task.line,
+            text: task.text,
+            done: task.done,
+            due: task.due,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct Backlink {
+    #[ts(type = "number")]
+    pub(crate) note: i64,
+    pub(crate) title: String,
+    pub(crate) excerpt: String,
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct RevisionHead {
+    revision: u32,
+    #[ts(type = "number")]
+    saved: i64,
+    title: String,
+    chars: usize,
+}
+
+impl From<engine::RevisionHead> for RevisionHead {
+    fn from(head: engine::RevisionHead) -> Self {
+        let Timestamp(saved) = head.saved_at;
+        RevisionHead { revision: head.revision, saved, title: head.title, chars: head.chars }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct Revision {
+    pub(crate) revision: u32,
+    #[ts(type = "number")]
+    pub(crate) saved: i64,
+    pub(crate) title: String,
+    pub(crate) body: String,
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct Notebook {
+    pub(crate) path: String,
+    pub(crate) count: usize,
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct Tag {
+    pub(crate) tag: String,
+    pub(crate) count: usize,
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct Sidebar {
+    pub(crate) notes: usize,
+    pub(crate) today: usize,
+    pub(crate) trashed: usize,
+    pub(crate) open_tasks: usize,
+    pub(crate) running_imports: usize,
+    pub(crate) notebooks: Vec<Notebook>,
+    pub(crate) tags: Vec<Tag>,
+    pub(crate) saved_searches: Vec<SavedSearch>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub(crate) struct SavedSearch {
+    pub(crate) name: String,
+    pub(crate) text: String,
+    pub(crate) mode: Mode,
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct NameCompletion {
+    #[ts(type = "number")]
+    pub(crate) id: i64,
+    pub(crate) title: String,
+    pub(crate) notebook: String,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Theme {
+    #[default]
+    System,
+    Light,
+    Dark,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Density {
+    #[default]
+    Comfortable,
+    Compact,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(default)]
+#[ts(export)]
+pub(crate) struct Settings {
+    #[ts(inline)]
+    pub(crate) theme: Theme,
+    /// Of the quick-search window, as Tauri writes accelerators: `Ctrl+Alt+Space`.
+    pub(crate) hotkey: String,
+    /// Why the hotkey does not work, if it does not.
+    pub(crate) hotkey_error: Option<String>,
+    #[ts(inline)]
+    pub(crate) density: Density,
+    pub(crate) meaning_paused: bool,
+    pub(crate) saved_searches: Vec<SavedSearch>,
+    pub(crate) data_dir: String,
+    pub(crate) version: String,
+    /// Pixels of the editor's text.
+    pub(crate) font_size: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            theme: Theme::default(),
+            hotkey: "Ctrl+Alt+Space".to_owned(),
+            hotkey_error: None,
+            density: Density::default(),
+            meaning_paused: false,
+            saved_searches: Vec::new(),
+            data_dir: String::new(),
+            version: String::new(),
+            font_size: 16,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct NotesChanged {
+    /// Empty: many.
+    #[ts(type = "Array<number>")]
+    ids: Vec<i64>,
+    #[ts(type = "number")]
+    seq: i64,
+}
+
+impl From<engine::NotesChanged> for NotesChanged {
+    fn from(changed: engine::NotesChanged) -> Self {
+        NotesChanged { ids: changed.ids.iter().map(|id| id.0).collect(), seq: changed.seq.0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn byte_ranges_become_utf16_ranges() {
+        let text = "a😀é日b";
+        assert_eq!(
+            utf16(text, &[0..1, 1..5, 5..7, 7..10, 10..11]),
+            [(0, 1), (1, 3), (3, 4), (4, 5), (5, 6)]
+        );
+        assert_eq!(utf16(text, &[10..11, 1..5]), [(5, 6), (1, 3)]);
+        assert_eq!(utf16(text, &[2..99]), [(1, 6)]);
+    }
+}

@@ -1,0 +1,178 @@
+//! The app under test: started by WebKit's WebDriver, found by the roles and names that its pages give.
+
+use std::mem::ManuallyDrop;
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use thirtyfour::prelude::*;
+use thirtyfour::{Capabilities, Key, WindowHandle};
+
+use crate::desk::Desk;
+use crate::processes::Group;
+
+/// How long something on the screen may take on a busy machine before the test gives up. Not a measure of speed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long to wait before looking again.
+const GLANCE: Duration = Duration::from_millis(50);
+
+pub(crate) struct App<'a> {
+    desk: &'a Desk,
+    // A failing test must not wait for the session to end by itself: the group is killed instead.
+    driver: ManuallyDrop<WebDriver>,
+    group: Group,
+}
+
+/// The program that `cargo build --release --workspace` made, beside this test.
+pub(crate) fn binary() -> Result<PathBuf> {
+    let test = std::env::current_exe()?;
+    let folder = test.ancestors().nth(2).context("a test lies in target/release/deps")?;
+    let binary = folder.join("commonplace-desktop");
+    anyhow::ensure!(
+        binary.is_file(),
+        "{} is missing: run `cargo build --release --workspace`",
+        binary.display()
+    );
+    Ok(binary)
+}
+
+impl<'a> App<'a> {
+    /// Starts the app on the desk's data folder and waits for its main window.
+    pub(crate) async fn start(desk: &'a Desk) -> Result<Self> {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let mut server = desk.command("WebKitWebDriver");
+        server.args([format!("--port={port}"), "--host=127.0.0.1".to_owned()]);
+        server.env("TAURI_WEBVIEW_AUTOMATION", "true").env("RUST_BACKTRACE", "1");
+        let group = Group::start(&mut server, &desk.artefact("app.log"))?;
+        wait_for("WebKitWebDriver", async || Ok(TcpStream::connect(("127.0.0.1", port)).ok()))
+            .await?;
+
+        let data = desk.data();
+        let mut capabilities = Capabilities::new();
+        let options = serde_json::json!({ "binary": binary()?, "args": ["--data", data] });
+        capabilities.insert("webkitgtk:browserOptions".to_owned(), options);
+        let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities).await?;
+        let app = Self { desk, driver: ManuallyDrop::new(driver), group };
+        app.look_at("index.html").await?;
+        app.find("[data-testid=tab-strip]").await?;
+        Ok(app)
+    }
+
+    /// Ends the app and waits until its data folder is free again.
+    pub(crate) async fn quit(self) -> Result<()> {
+        let Self { desk, driver, group } = self;
+        ManuallyDrop::into_inner(driver).quit().await?;
+        let data = desk.data().into_os_string().into_encoded_bytes();
+        wait_for("the app's end", async || {
+            let running = std::fs::read_dir("/proc")?.flatten().any(|process| {
+                let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+                line.windows(data.len()).any(|part| part == data)
+            });
+            Ok((!running).then_some(()))
+        })
+        .await?;
+        drop(group);
+        Ok(())
+    }
+
+    /// Makes the window that shows `page` the one that is looked at.
+    pub(crate) async fn look_at(&self, page: &str) -> Result<WindowHandle> {
+        wait_for(page, async || {
+            for handle in self.driver.windows().await? {
+                self.driver.switch_to_window(handle.clone()).await?;
+                if self.driver.current_url().await?.path().ends_with(page) {
+                    return Ok(Some(handle));
+                }
+            }
+            Ok(None)
+        })
+        .await
+    }
+
+    /// The first visible element that a CSS selector finds, as soon as there is one.
+    pub(crate) async fn find(&self, css: &str) -> Result<WebElement> {
+        wait_for(css, async || Ok(self.visible(css).await?.into_iter().next())).await
+    }
+
+    /// The visible elements that a CSS selector finds now.
+    pub(crate) async fn visible(&self, css: &str) -> Result<Vec<WebElement>> {
+        let mut visible = Vec::new();
+        for element in self.driver.find_all(By::Css(css)).await? {
+            // It may be replaced while it is looked at: then it is not there.
+            if element.is_displayed().await.unwrap_or(false) {
+                visible.push(element);
+            }
+        }
+        Ok(visible)
+    }
+
+    /// The texts of the visible elements that a CSS selector finds now.
+    pub(crate) async fn texts(&self, css: &str) -> Result<Vec<String>> {
+        let mut texts = Vec::new();
+        for element in self.visible(css).await? {
+            texts.extend(element.text().await.ok());
+        }
+        Ok(texts)
+    }
+
+    /// Waits until one of the elements contains `text` and gives it.
+    pub(crate) async fn find_text(&self, css: &str, text: &str) -> Result<WebElement> {
+        let found = wait_for(&format!("{text:?} in {css}"), async || {
+            for element in self.visible(css).await? {
+                if element.text().await.is_ok_and(|shown| shown.contains(text)) {
+                    return Ok(Some(element));
+                }
+            }
+            Ok(None)
+        });
+        match found.await {
+            Ok(element) => Ok(element),
+            Err(error) => {
+                self.desk.picture("failed")?;
+                let shown = self.texts(css).await?;
+                Err(error.context(format!("shown were {shown:?}")))
+            }
+        }
+    }
+
+    /// Replaces what is in the visible query bar, key by key.
+    pub(crate) async fn search(&self, query: &str) -> Result<()> {
+        let bar = self.find("[data-testid=query-bar]").await?;
+        bar.click().await?;
+        bar.send_keys(Key::Control + "a").await?;
+        bar.send_keys(query).await?;
+        Ok(())
+    }
+
+    /// Sends keys to whatever has the focus in the page.
+    pub(crate) async fn keys(&self, keys: impl Into<thirtyfour::TypingData>) -> Result<()> {
+        Ok(self.driver.action_chain().send_keys(keys).perform().await?)
+    }
+
+    /// Runs a script in the page and gives its value.
+    pub(crate) async fn script(&self, script: &str) -> Result<serde_json::Value> {
+        Ok(self.driver.execute(script, Vec::new()).await?.json().clone())
+    }
+}
+
+/// Looks again until `look` gives something.
+///
+/// # Errors
+/// If `look` fails, or gave nothing for all of [`PATIENCE`].
+pub(crate) async fn wait_for<T>(
+    what: &str,
+    mut look: impl AsyncFnMut() -> Result<Option<T>>,
+) -> Result<T> {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = look().await? {
+            return Ok(found);
+        }
+        if started.elapsed() > PATIENCE {
+            bail!("waited {} s for {what}", PATIENCE.as_secs());
+        }
+        tokio::time::sleep(GLANCE).await;
+    }
+}

@@ -1,0 +1,256 @@
+//! Documents in, everything out again.
+
+use std::fs;
+use std::path::Path;
+
+use engine::{Engine, ImportRequest, ImportState, ImportStatus, ItemState, Mode};
+use note::{Note, NoteDraft};
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{draft, open, run, search, settle, shared};
+
+async fn import(engine: &Engine, root: &Path) -> ImportStatus {
+    let request = ImportRequest { roots: vec![root.to_owned()], notebook: String::new() };
+    let id = engine.import(request).await.unwrap();
+    let status = engine.import_ended(id).await.unwrap();
+    assert_eq!(status.found, status.imported + status.skipped + status.failed, "{status:?}");
+    status
+}
+
+async fn all_notes(engine: &Engine) -> Vec<Note> {
+    let filter = engine::ListFilter { limit: 100_000, ..engine::ListFilter::default() };
+    let (_, heads) = engine.list(filter).await.unwrap();
+    let ids: Vec<_> = heads.iter().map(|head| head.id).collect();
+    engine.read(move |read| read.notes(&ids)).await.unwrap()
+}
+
+fn vault(root: &Path) {
+    let vault = root.join("Vault");
+    fs::create_dir_all(vault.join("Deep/Deeper")).unwrap();
+    fs::create_dir_all(vault.join(".obsidian")).unwrap();
+    fs::create_dir_all(vault.join("files")).unwrap();
+    fs::write(vault.join(".obsidian/app.json"), "{}").unwrap();
+    fs::write(vault.join("Start.md"), "---\ntags: [home, a/b]\naliases: [Begin]\nodd: {x: 1}\n---\nSee [[Lease|the lease]] and ![[plan.png]] #inline\n").unwrap();
+    fs::write(vault.join("Deep/Lease.md"), "# Lease\n\nBack to [[Begin]].\n").unwrap();
+    fs::write(vault.join("Deep/Deeper/latin.txt"), b"gr\xfc\xdfe aus K\xf6ln, viele Gr\xfc\xdfe")
+        .unwrap();
+    fs::write(vault.join("files/plan.png"), [0x89, b'P', b'N', b'G', 1, 2, 3]).unwrap();
+    fs::write(vault.join("files/unused.bin"), [0u8; 8]).unwrap();
+    fs::write(vault.join("broken.pdf"), b"%PDF-1.7 nothing").unwrap();
+    fs::write(vault.join("page.html"), "<html><head><title>A page</title></head><body><p>Some <b>bold</b> words on a page.</p></body></html>").unwrap();
+}
+
+#[test]
+fn every_file_of_a_vault_is_accounted_for_and_sources_stay_as_they_are() {
+    run(async {
+        let (dir, source) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        vault(source.path());
+        let engine = open(dir.path()).await;
+        let status = import(&engine, &source.path().join("Vault")).await;
+        assert_eq!(status.state, ImportState::Done);
+        // Four documents and the picture that one of them shows; the PDF is damaged; the rest is no document.
+        assert_eq!(
+            (status.found, status.imported, status.skipped, status.failed),
+            (7, 5, 1, 1),
+            "{status:?}"
+        );
+        let (total, failed) =
+            engine.import_items(status.id, Some(ItemState::Failed), 0, 10).await.unwrap();
+        assert_eq!(total, 1);
+        assert!(failed[0].path.ends_with("broken.pdf") && failed[0].reason.is_some(), "{failed:?}");
+
+        let notes = all_notes(&engine).await;
+        let start = notes.iter().find(|note| note.title == "Start").unwrap();
+        assert_eq!(start.notebook, "Vault");
+        assert_eq!(start.all_tags, ["a/b", "home", "inline"]);
+        assert!(start.front_matter.contains("odd: {x: 1}"));
+        let lease = notes.iter().find(|note| note.title == "Lease").unwrap();
+        assert_eq!(lease.notebook, "Vault/Deep");
+        let (start_id, lease_id) = (start.id, lease.id);
+        engine
+            .read(move |read| {
+                assert_eq!(read.attachments(start_id)?.len(), 1);
+                assert_eq!(read.resolve_name("begin")?, Some(start_id));
+                let to_lease: Vec<_> =
+                    read.backlinks(lease_id)?.into_iter().map(|(from, _)| from).collect();
+                assert_eq!(to_lease, [start_id]);
+                Ok(())
+            })
+            .await
+            .unwrap();
+        settle(&engine).await;
+        assert_eq!(search(&engine, "grüße köln", Mode::Words).await.hits.len(), 1);
+        assert_eq!(search(&engine, "type:html bold", Mode::Words).await.hits.len(), 1);
+        assert_eq!(
+            search(&engine, "has:attachment type:markdown", Mode::Words).await.hits.len(),
+            1
+        );
+
+        // Once more: all is recognised; one changed file becomes a revision of its note.
+        let again = import(&engine, &source.path().join("Vault")).await;
+        assert_eq!((again.imported, again.failed), (0, 1), "{again:?}");
+        fs::write(
+            source.path().join("Vault/Deep/Lease.md"),
+            "# Lease\n\nNow with a second page.\n",
+        )
+        .unwrap();
+        let changed = import(&engine, &source.path().join("Vault")).await;
+        assert_eq!(changed.imported, 1, "{changed:?}");
+        assert!(engine.note(lease_id).await.unwrap().body.contains("second page"));
+        assert_eq!(engine.read(move |read| read.revisions(lease_id)).await.unwrap().len(), 1);
+
+        // A note that was edited here is never replaced by its file.
+        let edited = NoteDraft {
+            body: "my own words".into(),
+            ..engine::draft_of(&engine.note(lease_id).await.unwrap())
+        };
+        engine.save_note(Some(lease_id), None, edited).await.unwrap();
+        fs::write(source.path().join("Vault/Deep/Lease.md"), "# Lease\n\nA third page.\n").unwrap();
+        assert_eq!(import(&engine, &source.path().join("Vault")).await.imported, 1);
+        assert_eq!(engine.note(lease_id).await.unwrap().body, "my own words");
+        engine.close().await.unwrap();
+    });
+}
+
+#[test]
+fn an_undone_import_leaves_the_trash_full_and_the_rest_untouched() {
+    run(async {
+        let (dir, source) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::write(source.path().join("a.md"), "one").unwrap();
+        fs::write(source.path().join("b.md"), "two").unwrap();
+        let engine = open(dir.path()).await;
+        crate::support::save(&engine, "Mine", "three").await;
+        let status = import(&engine, source.path()).await;
+        assert_eq!(engine.undo_import(status.id).await.unwrap(), 2);
+        assert_eq!(engine.import_status(status.id).await.unwrap().state, ImportState::Undone);
+        assert_eq!(all_notes(&engine).await.len(), 1);
+        assert_eq!(import(&engine, source.path()).await.imported, 2, "it can be imported again");
+        engine.close().await.unwrap();
+    });
+}
+
+#[test]
+fn a_cancelled_import_accounts_for_every_file() {
+    run(async {
+        let (dir, source) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        for number in 0..2_000 {
+            fs::write(source.path().join(format!("{number}.md")), format!("text {number}"))
+                .unwrap();
+        }
+        let engine = open(dir.path()).await;
+        let request =
+            ImportRequest { roots: vec![source.path().to_owned()], notebook: String::new() };
+        let id = engine.import(request).await.unwrap();
+        engine.cancel_import(id);
+        let status = engine.import_ended(id).await.unwrap();
+        assert_eq!(status.found, status.imported + status.skipped + status.failed, "{status:?}");
+        let stored = all_notes(&engine).await.len();
+        assert_eq!(stored, status.imported);
+        if status.found > 0 {
+            let retried = engine.retry_import(id).await.unwrap();
+            engine.import_ended(retried).await.unwrap();
+            assert_eq!(all_notes(&engine).await.len(), status.found);
+        }
+        engine.close().await.unwrap();
+    });
+}
+
+#[test]
+fn what_is_exported_comes_back_as_the_same_notes() {
+    run(async {
+        let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let out = tempfile::tempdir().unwrap();
+        let engine = open(dir.path()).await;
+        let mut drafts = vec![
+            NoteDraft {
+                notebook: "Work/Leases".into(),
+                tags: vec!["home/lease".into()],
+                pinned: true,
+                ..draft("A: \"quoted\" title / slash", "body\n")
+            },
+            NoteDraft {
+                front_matter: "aliases: [Second]\ntags: [own]\n# a comment".into(),
+                ..draft("Same", "one\n\n---\n\ntwo")
+            },
+            draft("same", "the same title in another case"),
+            draft("", "no title, only text"),
+            draft("Empty", ""),
+            draft("日本語 📄", "本文です\r\nwith a carriage return"),
+        ];
+        drafts.push(NoteDraft {
+            notebook: "Work".into(),
+            ..draft(".hidden", "---\nlooks: like front matter\n---\n")
+        });
+        for draft in drafts {
+            engine.save_note(None, None, draft).await.unwrap();
+        }
+        let with_file = crate::support::save(&engine, "Plan", "![[plan.png]]").await;
+        engine.attach(with_file, "plan.png".into(), vec![1, 2, 3]).await.unwrap();
+        let target = out.path().join("export");
+        let exported =
+            engine.export(target.clone(), CancellationToken::new(), |_| ()).await.unwrap();
+        assert_eq!((exported.notes, exported.attachments), (8, 1));
+        let error =
+            engine.export(target.clone(), CancellationToken::new(), |_| ()).await.unwrap_err();
+        assert!(error.message.contains("not empty"), "{error}");
+
+        let second = open(other.path()).await;
+        let status = import(&second, &target).await;
+        assert_eq!((status.imported, status.failed), (9, 0), "{status:?}");
+        let comparable = |note: &Note| {
+            (
+                note.title.clone(),
+                note.body.clone(),
+                note.front_matter.clone(),
+                note.tags.clone(),
+                note.notebook.clone(),
+                note.kind,
+                note.pinned,
+                note.created,
+                note.updated,
+            )
+        };
+        let sorted = |mut notes: Vec<Note>| {
+            notes.sort_by_key(|note| (note.title.clone(), note.body.clone()));
+            notes.iter().map(comparable).collect::<Vec<_>>()
+        };
+        assert_eq!(sorted(all_notes(&second).await), sorted(all_notes(&engine).await));
+        let plan = all_notes(&second).await.into_iter().find(|note| note.title == "Plan").unwrap();
+        assert_eq!(second.read(move |read| read.attachments(plan.id)).await.unwrap().len(), 1);
+        second.close().await.unwrap();
+        engine.close().await.unwrap();
+    });
+}
+
+#[test]
+fn a_real_vault_comes_in_whole() {
+    let Some(vault) = shared("vaults/obsidian-help-en") else { return };
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = open(dir.path()).await;
+        let status = import(&engine, &vault).await;
+        assert_eq!(status.failed, 0, "{status:?}");
+        let notes = all_notes(&engine).await;
+        assert!(notes.len() >= 173, "{}", notes.len());
+        settle(&engine).await;
+        assert!(search(&engine, "\"community plugins\"", Mode::Words).await.total > 5);
+        let again = import(&engine, &vault).await;
+        assert_eq!(again.imported + again.failed, again.imported, "{again:?}");
+        assert_eq!(all_notes(&engine).await.len(), notes.len(), "nothing came in twice");
+        engine.close().await.unwrap();
+    });
+}
+
+#[test]
+fn what_cannot_be_imported_is_said_at_once() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = open(dir.path()).await;
+        for roots in [vec![], vec!["/does/not/exist".into()], vec![dir.path().to_owned()]] {
+            let error =
+                engine.import(ImportRequest { roots, notebook: String::new() }).await.unwrap_err();
+            assert_eq!(error.code, engine::Code::Invalid, "{error}");
+        }
+        engine.close().await.unwrap();
+    });
+}

@@ -1,0 +1,239 @@
+//! Searching, while everything else goes on too.
+
+use std::sync::Arc;
+
+use engine::{Code, ImportRequest, Mode, SearchRequest, Why};
+use note::NoteDraft;
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{draft, ids, open, open_with, real_model, run, save, search, settle};
+
+#[test]
+fn a_note_is_found_by_words_as_soon_as_the_event_says_so() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = open(dir.path()).await;
+        let mut changes = engine.changes();
+        let id = save(&engine, "Lease", "the deposit is returned").await;
+        while !changes.recv().await.unwrap().ids.contains(&id) {}
+        let hits = search(&engine, "deposit", Mode::Words).await;
+        assert_eq!(ids(&hits), [id]);
+        let hit = &hits.hits[0];
+        let marked: Vec<&str> =
+            hit.snippet.marks.iter().map(|mark| &hit.snippet.text[mark.clone()]).collect();
+        assert_eq!(marked, ["deposit"]);
+        engine.close().await.unwrap();
+    });
+}
+
+#[test]
+fn filters_narrow_both_indexes() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = open(dir.path()).await;
+        let tagged = NoteDraft { tags: vec!["home/lease".into()], ..draft("One", "deposit paid") };
+        let one = engine.save_note(None, None, tagged).await.unwrap().id;
+        let two = save(&engine, "Two", "deposit lost #work").await;
+        settle(&engine).await;
+        for mode in [Mode::Words, Mode::Meaning, Mode::Both] {
+            let check = async |text: &str, expected: &[note::NoteId]| {
+                let mut found = ids(&search(&engine, text, mode).await);
+                found.sort();
+                assert_eq!(found, expected, "{text} {mode:?}");
+            };
+            check("deposit", &[one, two]).await;
+            check("deposit tag:home", &[one]).await;
+            check("deposit -tag:home", &[two]).await;
+            check("deposit #work", &[two]).await;
+            check("deposit -lost", &[one]).await;
+            check("deposit (tag:home OR tag:work)", &[one, two]).await;
+            check("deposit type:pdf", &[]).await;
+            check("deposit updated:7d", &[one, two]).await;
+            check("deposit older_than:7d", &[]).await;
+        }
+        engine.close().await.unwrap();
+    });
+}
+
+#[test]
+fn any_text_is_a_query() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = open(dir.path()).await;
+        save(&engine, "C++", "notes on C++ and 10:30 and foo:bar (baz)").await;
+        settle(&engine).await;
+        let deep = "(".repeat(50_000);
+        let long = "word ".repeat(5_000);
+        for text in [
+            "",
+            " ",
+            "\"",
+            "(((",
+            ")",
+            "-",
+            "NOT",
+            "OR OR",
+            "tag:",
+            "a*",
+            "*",
+            "C++",
+            "\0",
+            "💥 \u{202e}",
+            "foo:bar",
+            "updated:nonsense",
+            &deep,
+            &long,
+        ] {
+            for mode in [Mode::Words, Mode::Meaning, Mode::Both] {
+                search(&engine, text, mode).await;
+            }
+        }
+        engine.close().await.unwrap();
+    });
+}
+
+#[test]
+fn a_newer_search_of_a_tab_cancels_the_older_and_other_tabs_go_on() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = open(dir.path()).await;
+        save(&engine, "Note", "word").await;
+        settle(&engine).await;
+        let request = SearchRequest { text: "word".into(), limit: 10, ..SearchRequest::default() };
+        // Started in order on one task: each is superseded before it is polled a second time.
+        let (a1, a2, b) = tokio::join!(
+            engine.search_in_tab("a", request.clone()),
+            engine.search_in_tab("a", request.clone()),
+            engine.search_in_tab("b", request.clone()),
+        );
+        if let Err(error) = a1 {
+            assert_eq!(error.code, Code::Cancelled);
+        }
+        assert_eq!(a2.unwrap().hits.len(), 1);
+        assert_eq!(b.unwrap().hits.len(), 1);
+        let token = CancellationToken::new();
+        token.cancel();
+        assert_eq!(engine.search(request, token).await.unwrap_err().code, Code::Cancelled);
+        engine.close().await.unwrap();
+    });
+}
+
+#[test]
+fn pages_of_results_never_repeat_or_leave_out() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = open(dir.path()).await;
+        let drafts = (0..130).map(|n| draft(&format!("Note {n}"), "common words here")).collect();
+        engine.save_notes(drafts).await.unwrap();
+        settle(&engine).await;
+        for mode in [Mode::Words, Mode::Both] {
+            let mut seen = Vec::new();
+            for offset in (0..130).step_by(25) {
+                let request = SearchRequest {
+                    text: "common words".into(),
+                    mode,
+                    offset,
+                    limit: 25,
+                    ..SearchRequest::default()
+                };
+                let hits = engine.search(request, CancellationToken::new()).await.unwrap();
+                assert_eq!(hits.total, 130, "{mode:?}");
+                seen.extend(ids(&hits));
+            }
+            seen.sort();
+            seen.dedup();
+            assert_eq!(seen.len(), 130, "{mode:?}");
+        }
+        engine.close().await.unwrap();
+    });
+}
+
+#[test]
+fn saves_and_searches_go_on_while_an_import_runs() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let source = tempfile::tempdir().unwrap();
+        for number in 0..600 {
+            std::fs::write(
+                source.path().join(format!("{number}.md")),
+                format!("imported text {number}"),
+            )
+            .unwrap();
+        }
+        let engine = Arc::new(open(dir.path()).await);
+        let import = engine
+            .import(ImportRequest {
+                roots: vec![source.path().to_owned()],
+                notebook: String::new(),
+            })
+            .await
+            .unwrap();
+        let mut tasks = Vec::new();
+        for tab in 0..6 {
+            let engine = engine.clone();
+            tasks.push(tokio::spawn(async move {
+                for number in 0..20 {
+                    let request = SearchRequest {
+                        text: format!("text {number}"),
+                        limit: 10,
+                        ..SearchRequest::default()
+                    };
+                    engine.search_in_tab(&format!("tab {tab}"), request).await.unwrap();
+                }
+            }));
+        }
+        let mut saved = Vec::new();
+        for number in 0..40 {
+            saved.push(
+                save(&engine, &format!("Mine {number}"), &format!("written{number} meanwhile"))
+                    .await,
+            );
+        }
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let ended = engine.import_ended(import).await.unwrap();
+        assert_eq!((ended.imported, ended.failed), (600, 0));
+        settle(&engine).await;
+        for (number, id) in saved.iter().enumerate() {
+            assert_eq!(
+                ids(&search(&engine, &format!("written{number}"), Mode::Words).await),
+                [*id]
+            );
+        }
+        assert_eq!(search(&engine, "imported", Mode::Words).await.total, 600);
+        engine.close().await.unwrap();
+    });
+}
+
+#[test]
+fn the_real_model_finds_what_shares_no_word() {
+    let Some(model) = real_model() else { return };
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = open_with(dir.path(), model).await;
+        let lease = save(
+            &engine,
+            "Lease agreement",
+            "The deposit is returned by the landlord within thirty days.",
+        )
+        .await;
+        save(&engine, "Bread", "Sourdough needs a long rest in a cool place before baking.").await;
+        save(&engine, "Valleys", "Glaciers carve wide valleys on their way to the sea.").await;
+        settle(&engine).await;
+        let hits =
+            search(&engine, "when do we get our money back from the flat owner", Mode::Meaning)
+                .await;
+        assert_eq!(hits.hits[0].head.id, lease);
+        assert_eq!(hits.hits[0].why, Why::Meaning);
+        assert!(hits.hits[0].passage.is_some());
+        let hits = search(&engine, "refund rental", Mode::Both).await;
+        assert_eq!(hits.hits[0].head.id, lease, "{:?}", hits.hits[0].explanation);
+        assert_eq!(search(&engine, "\"sourdough needs\"", Mode::Both).await.total, 1);
+        let status = engine.status_now().await.unwrap();
+        assert_eq!(status.chunks, 3);
+        let related = engine.related(lease, 2).await.unwrap();
+        assert!(related.iter().all(|hit| hit.head.id != lease));
+        engine.close().await.unwrap();
+    });
+}

@@ -1,0 +1,603 @@
+//! `cargo xtask bench`: the product's figures, each with the bound it has to keep, as ratios to a
+//! baseline measured in the same run where machines differ. Needs `../shared/data`.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use commonplace_tests::bare_onnx::BareOnnx;
+use commonplace_tests::{model_dir, shared_data, trec::JudgedSet, workspace};
+use embed::{Embedder, LocalModel};
+use engine::{Engine, ImportRequest, ImportState, Mode, ModelSource, Options, SearchRequest};
+use note::NoteDraft;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+#[derive(Parser)]
+#[command(name = "bench", about = "Print the product's figures")]
+struct Args {
+    /// Only these: import, save, fresh, search, load, embed, memory [default: all]
+    only: Vec<String>,
+    /// Also write the figures as JSON
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Import and embed the corpus again instead of taking the folder of an earlier run
+    #[arg(long)]
+    fresh: bool,
+}
+
+#[derive(Serialize)]
+struct Figure {
+    name: &'static str,
+    value: f64,
+    unit: &'static str,
+    bound: f64,
+    /// True if the value may be at most the bound, false if at least.
+    at_most: bool,
+    detail: String,
+}
+
+impl Figure {
+    fn holds(&self) -> bool {
+        if self.at_most { self.value <= self.bound } else { self.value >= self.bound }
+    }
+
+    fn print(&self) {
+        println!(
+            "{:<58} {:>9.3} {:<5} {} {:<7} {:<4} {}",
+            self.name,
+            self.value,
+            self.unit,
+            if self.at_most { "≤" } else { "≥" },
+            self.bound,
+            if self.holds() { "ok" } else { "MISS" },
+            self.detail
+        );
+    }
+}
+
+const SAVES: usize = 300;
+const FRESH_SAVES: usize = 60;
+const QUERIES: usize = 400;
+const LIMIT: usize = 20;
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let args = Args::parse();
+    let Some(archive) = shared_data("scale/tldr-pages.tar.zst") else {
+        println!("skipped: ../shared/data/scale/tldr-pages.tar.zst is not there");
+        return Ok(());
+    };
+    let model = model_dir().context("the model is not installed: run cargo xtask setup")?;
+    let wants = |name: &str| args.only.is_empty() || args.only.iter().any(|only| only == name);
+    let bench = Bench::prepare(&archive, &model, args.fresh).await?;
+    let mut figures = Vec::new();
+    let mut add = |figure: Figure| {
+        figure.print();
+        figures.push(figure);
+    };
+    if wants("import") {
+        add(bench.import_rate().await?);
+    }
+    if wants("embed") {
+        add(bench.embedding_rate()?);
+    }
+    if wants("save") {
+        add(bench.save_ratio().await?);
+    }
+    if wants("fresh") {
+        for figure in bench.freshness().await? {
+            add(figure);
+        }
+    }
+    if wants("search") || wants("load") || wants("memory") {
+        for figure in bench.searches(wants("load"), wants("memory")).await? {
+            add(figure);
+        }
+    }
+    if let Some(file) = &args.json {
+        std::fs::write(file, serde_json::to_string_pretty(&figures)?)
+            .with_context(|| file.display().to_string())?;
+    }
+    Ok(())
+}
+
+struct Bench {
+    /// The unpacked corpus.
+    corpus: PathBuf,
+    model: PathBuf,
+    /// A data folder that holds the corpus, imported and embedded.
+    filled: PathBuf,
+    scratch: tempfile::TempDir,
+}
+
+impl Bench {
+    async fn prepare(archive: &Path, model: &Path, fresh: bool) -> Result<Bench> {
+        let home = workspace().join("target/bench");
+        std::fs::create_dir_all(&home)?;
+        let corpus = home.join("tldr-pages");
+        if !corpus.join(".unpacked").exists() {
+            std::fs::create_dir_all(&corpus)?;
+            run(Command::new("tar").arg("--zstd").arg("-xf").arg(archive).arg("-C").arg(&corpus))?;
+            std::fs::write(corpus.join(".unpacked"), "")?;
+        }
+        let filled = home.join("filled");
+        if fresh && filled.exists() {
+            std::fs::remove_dir_all(&filled)?;
+        }
+        let bench = Bench {
+            corpus,
+            model: model.to_owned(),
+            filled,
+            scratch: tempfile::Builder::new().prefix("bench-").tempdir_in(&home)?,
+        };
+        bench.fill().await?;
+        Ok(bench)
+    }
+
+    async fn open(&self, dir: &Path, model: bool) -> Result<Engine> {
+        let model = if model { ModelSource::Dir(self.model.clone()) } else { ModelSource::None };
+        Ok(Engine::open(Options { data_dir: dir.to_owned(), model }).await?)
+    }
+
+    /// Imports and embeds the corpus, or what an earlier run left undone of it.
+    async fn fill(&self) -> Result<()> {
+        let engine = self.open(&self.filled, true).await?;
+        if engine.status_now().await?.notes == 0 {
+            eprintln!("importing and embedding the corpus, once for all later runs …");
+            let request =
+                ImportRequest { roots: vec![self.corpus.clone()], notebook: String::new() };
+            let id = engine.import(request).await?;
+            let ended = engine.import_ended(id).await?;
+            if ended.state != ImportState::Done {
+                bail!("the import ended as {:?}: {}", ended.state, ended.error.unwrap_or_default());
+            }
+        }
+        let started = Instant::now();
+        let mut updates = engine.status();
+        loop {
+            let status = engine.status_now().await?;
+            if status.is_settled() {
+                break;
+            }
+            eprint!(
+                "\r{} notes to embed, {:.0} s   ",
+                status.meaning_pending,
+                started.elapsed().as_secs_f64()
+            );
+            // The status may not change for a while: a long note is one step.
+            drop(tokio::time::timeout(Duration::from_secs(2), updates.changed()).await);
+        }
+        eprintln!();
+        engine.close().await?;
+        Ok(())
+    }
+
+    /// A copy of the filled folder, for what writes.
+    fn copy(&self, name: &str) -> Result<PathBuf> {
+        let to = self.scratch.path().join(name);
+        run(Command::new("cp").arg("-r").arg(&self.filled).arg(&to))?;
+        Ok(to)
+    }
+
+    /// Files per second until all are found by words, against tantivy alone on the same texts.
+    async fn import_rate(&self) -> Result<Figure> {
+        let engine = self.open(&self.scratch.path().join("import"), true).await?;
+        // The model is there when a person imports: its loading is not part of this.
+        let warm = SearchRequest {
+            text: "warm".into(),
+            wait_for_model: true,
+            limit: 1,
+            ..Default::default()
+        };
+        engine.search(warm, CancellationToken::new()).await?;
+        let started = Instant::now();
+        let id = engine
+            .import(ImportRequest { roots: vec![self.corpus.clone()], notebook: String::new() })
+            .await?;
+        let ended = engine.import_ended(id).await?;
+        let imported_after = started.elapsed();
+        let mut updates = engine.status();
+        while engine.status_now().await?.words_pending > 0 {
+            updates.changed().await?;
+        }
+        let took = started.elapsed();
+        let ours = ended.imported as f64 / took.as_secs_f64();
+        engine.close().await?;
+        let texts = read_texts(&self.corpus)?;
+        let bare = bare_tantivy(&texts, &self.scratch.path().join("bare-tantivy"))?;
+        Ok(Figure {
+            name: "import to searchable by words ÷ bare tantivy, files/s",
+            value: ours / bare,
+            unit: "×",
+            bound: 0.4,
+            at_most: false,
+            detail: format!(
+                "{ours:.0} of {bare:.0} files/s; {} files in {:.1} s, stored after {:.1} s",
+                ended.imported,
+                took.as_secs_f64(),
+                imported_after.as_secs_f64()
+            ),
+        })
+    }
+
+    fn embedding_rate(&self) -> Result<Figure> {
+        let texts: Vec<String> =
+            read_texts(&self.corpus)?.into_iter().step_by(96).take(400).collect();
+        let refs: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let model = LocalModel::open(&self.model)?;
+        model.embed(&refs[..16])?;
+        let mut bare = BareOnnx::open(&self.model, model.environment(), 1)?;
+        let batches = bare.batches(&refs, embed::BATCH_TOKENS)?;
+        bare.run(&batches[..2.min(batches.len())])?;
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for _ in 0..3 {
+            let started = Instant::now();
+            model.embed(&refs)?;
+            ours.push(refs.len() as f64 / started.elapsed().as_secs_f64());
+            let started = Instant::now();
+            bare.run(&batches)?;
+            theirs.push(refs.len() as f64 / started.elapsed().as_secs_f64());
+        }
+        let (ours, theirs) = (median(&mut ours), median(&mut theirs));
+        Ok(Figure {
+            name: "embedding ÷ bare ONNX runtime, texts/s",
+            value: ours / theirs,
+            unit: "×",
+            bound: 0.9,
+            at_most: false,
+            detail: format!("{ours:.1} of {theirs:.1} texts/s, one thread, same batches"),
+        })
+    }
+
+    /// Durable saves of a 2 kB note, taking turns with bare inserts of the same text.
+    async fn save_ratio(&self) -> Result<Figure> {
+        let engine = self.open(&self.copy("save")?, true).await?;
+        engine.settled().await?;
+        let bare = rusqlite::Connection::open(self.scratch.path().join("bare.db"))?;
+        bare.execute_batch(
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;
+             CREATE TABLE notes (id INTEGER PRIMARY KEY, title TEXT, body TEXT, updated INTEGER);",
+        )?;
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for number in 0..SAVES {
+            let body = two_kilobytes(number);
+            let title = format!("Saved {number}");
+            let started = Instant::now();
+            bare.prepare_cached("INSERT INTO notes (title, body, updated) VALUES (?1, ?2, ?3)")?
+                .execute(rusqlite::params![title, body, number])?;
+            theirs.push(started.elapsed().as_secs_f64() * 1e3);
+            let draft = NoteDraft { title, body, ..NoteDraft::default() };
+            let started = Instant::now();
+            engine.save_note(None, None, draft).await?;
+            ours.push(started.elapsed().as_secs_f64() * 1e3);
+            // A person's pace: what a save sets off in the background is over before the next one.
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+        engine.close().await?;
+        let (our, their) = (percentile(&mut ours, 50), percentile(&mut theirs, 50));
+        Ok(Figure {
+            name: "save 2 kB durably ÷ bare SQLite insert, p50",
+            value: our / their,
+            unit: "×",
+            bound: 1.5,
+            at_most: true,
+            detail: format!(
+                "{our:.3} of {their:.3} ms; p95 {:.3} of {:.3} ms",
+                percentile(&mut ours, 95),
+                percentile(&mut theirs, 95)
+            ),
+        })
+    }
+
+    /// From the start of a save to the first search that finds the note.
+    async fn freshness(&self) -> Result<Vec<Figure>> {
+        let engine = self.open(&self.copy("fresh")?, true).await?;
+        engine.settled().await?;
+        let (mut words, mut meaning) = (Vec::new(), Vec::new());
+        for number in 0..FRESH_SAVES {
+            let token = format!("quillfeather{number}");
+            let body =
+                format!("{} {token}\n\n{}", TOPICS[number % TOPICS.len()], two_kilobytes(number));
+            let started = Instant::now();
+            let draft =
+                NoteDraft { title: format!("Fresh {number}"), body, ..NoteDraft::default() };
+            let saved = engine.save_note(None, None, draft).await?;
+            let found = |mode: Mode, text: String| {
+                let engine = engine.clone();
+                async move {
+                    let request = SearchRequest {
+                        text,
+                        mode,
+                        limit: LIMIT,
+                        wait_for_model: true,
+                        ..Default::default()
+                    };
+                    loop {
+                        let hits = engine.search(request.clone(), CancellationToken::new()).await?;
+                        if hits.hits.iter().any(|hit| hit.head.id == saved.id) {
+                            return Ok::<f64, anyhow::Error>(started.elapsed().as_secs_f64() * 1e3);
+                        }
+                        if started.elapsed() > Duration::from_secs(30) {
+                            bail!("a saved note was not found within 30 s");
+                        }
+                        tokio::time::sleep(Duration::from_millis(2)).await;
+                    }
+                }
+            };
+            words.push(found(Mode::Words, token).await?);
+            let first_words =
+                two_kilobytes(number).split(' ').take(12).collect::<Vec<_>>().join(" ");
+            meaning.push(found(Mode::Meaning, format!("Fresh {number} {first_words}")).await?);
+            engine.settled().await?;
+        }
+        engine.close().await?;
+        Ok(vec![
+            Figure {
+                name: "saved → found by words, idle, p95",
+                value: percentile(&mut words, 95),
+                unit: "ms",
+                bound: 100.0,
+                at_most: true,
+                detail: format!("p50 {:.1} ms", percentile(&mut words, 50)),
+            },
+            Figure {
+                name: "saved → found by meaning, idle, p95",
+                value: percentile(&mut meaning, 95),
+                unit: "ms",
+                bound: 500.0,
+                at_most: true,
+                detail: format!("p50 {:.1} ms", percentile(&mut meaning, 50)),
+            },
+        ])
+    }
+
+    async fn searches(&self, load: bool, memory: bool) -> Result<Vec<Figure>> {
+        let engine = self.open(&self.copy("search")?, true).await?;
+        engine.settled().await?;
+        let queries = queries(&read_texts(&self.corpus)?);
+        let mut figures = Vec::new();
+        // Every page of the files is read once before anything is timed.
+        time_searches(&engine, &queries[..50], Mode::Both).await?;
+        let mut idle = HashMap::new();
+        for (mode, name, bound) in [
+            (Mode::Words, "words search, 38,405 notes, with snippets, p95", 10.0),
+            (Mode::Both, "both search, 38,405 notes, with snippets, p95", 30.0),
+        ] {
+            let mut times = time_searches(&engine, &queries, mode).await?;
+            let p95 = percentile(&mut times, 95);
+            idle.insert(name, p95);
+            figures.push(Figure {
+                name,
+                value: p95,
+                unit: "ms",
+                bound,
+                at_most: true,
+                detail: format!(
+                    "p50 {:.2} ms, {} queries",
+                    percentile(&mut times, 50),
+                    times.len()
+                ),
+            });
+        }
+        if memory {
+            figures.push(Figure {
+                name: "memory of the engine, model loaded (RSS)",
+                value: resident_mb()?,
+                unit: "MB",
+                bound: 400.0,
+                at_most: true,
+                detail: "after the searches above".into(),
+            });
+        }
+        if load {
+            let folder = self.load_files()?;
+            let id = engine
+                .import(ImportRequest { roots: vec![folder], notebook: "Load".into() })
+                .await?;
+            for (mode, name, of) in [
+                (
+                    Mode::Words,
+                    "words search while importing and embedding ÷ idle, p95",
+                    "words search, 38,405 notes, with snippets, p95",
+                ),
+                (
+                    Mode::Both,
+                    "both search while importing and embedding ÷ idle, p95",
+                    "both search, 38,405 notes, with snippets, p95",
+                ),
+            ] {
+                let mut times = time_searches(&engine, &queries, mode).await?;
+                let p95 = percentile(&mut times, 95);
+                let status = engine.status_now().await?;
+                let import = engine.import_status(id).await?;
+                figures.push(Figure {
+                    name,
+                    value: p95 / idle[of],
+                    unit: "×",
+                    bound: 2.5,
+                    at_most: true,
+                    detail: format!(
+                        "{p95:.2} ms, p50 {:.2} ms; at its end {} of {} files were in, {} notes waited to be embedded",
+                        percentile(&mut times, 50),
+                        import.imported + import.skipped + import.failed,
+                        import.found,
+                        status.meaning_pending
+                    ),
+                });
+            }
+            engine.cancel_import(id);
+        }
+        engine.close().await?;
+        Ok(figures)
+    }
+
+    /// Many files that are not in the corpus yet: every judged set's documents, three times over
+    /// with another word in each.
+    fn load_files(&self) -> Result<PathBuf> {
+        let folder = self.scratch.path().join("load");
+        std::fs::create_dir_all(&folder)?;
+        for name in ["cranfield", "squad-dev", "vaswani-npl"] {
+            let Some(dir) = shared_data(&format!("retrieval/{name}")) else { continue };
+            let set = JudgedSet::read(&dir)?;
+            for round in 0..3 {
+                for (number, document) in set.corpus.iter().enumerate() {
+                    let file = folder.join(format!("{name} {round} {number}.md"));
+                    std::fs::write(file, format!("round {round}\n\n{}\n", document.text))?;
+                }
+            }
+        }
+        Ok(folder)
+    }
+}
+
+const TOPICS: [&str; 4] = [
+    "The landlord keeps the deposit until the flat is handed over.",
+    "Sourdough needs a long rest in a cool place before it is baked.",
+    "The committee will vote on the new bicycle lanes in spring.",
+    "Glaciers carve wide valleys as they move towards the sea.",
+];
+
+fn run(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("{command:?}"))?;
+    if !status.success() {
+        bail!("{command:?} ended with {status}");
+    }
+    Ok(())
+}
+
+/// Deterministic pseudo-random numbers (Knuth's MMIX constants): the same queries in every run.
+struct Lcg(u64);
+
+impl Lcg {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 33) as usize) % bound.max(1)
+    }
+}
+
+/// About 2,000 bytes of prose that differs from note to note.
+fn two_kilobytes(seed: usize) -> String {
+    const WORDS: [&str; 24] = [
+        "river", "contract", "garden", "meeting", "budget", "window", "letter", "travel", "market",
+        "engine", "winter", "recipe", "doctor", "school", "bridge", "summer", "painting",
+        "library", "kitchen", "journey", "history", "weather", "science", "village",
+    ];
+    let mut random = Lcg(seed as u64 + 1);
+    let mut text = String::with_capacity(2100);
+    while text.len() < 2000 {
+        for _ in 0..9 {
+            text.push_str(WORDS[random.below(WORDS.len())]);
+            text.push(' ');
+        }
+        text.push_str("and more.\n");
+    }
+    text
+}
+
+fn read_texts(corpus: &Path) -> Result<Vec<String>> {
+    let mut paths = Vec::new();
+    let mut folders = vec![corpus.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                paths.push(path);
+            }
+        }
+    }
+    paths.sort();
+    paths.iter().map(|path| Ok(std::fs::read_to_string(path)?)).collect()
+}
+
+/// Queries as people type them: one to four words that stand together in some note, some of them
+/// cut off in the last word.
+fn queries(texts: &[String]) -> Vec<(String, bool)> {
+    let mut random = Lcg(7);
+    let mut queries = Vec::with_capacity(QUERIES);
+    while queries.len() < QUERIES {
+        let text = &texts[random.below(texts.len())];
+        let words: Vec<&str> = text
+            .split(|c: char| !c.is_alphanumeric())
+            .filter(|word| word.chars().count() > 1)
+            .collect();
+        if words.len() < 8 {
+            continue;
+        }
+        let count = 1 + random.below(4);
+        let from = random.below(words.len() - count);
+        let mut query = words[from..from + count].join(" ");
+        let typing = random.below(3) == 0;
+        if typing
+            && let Some((at, _)) = query.char_indices().rev().nth(1)
+            && at > 1
+        {
+            query.truncate(at);
+        }
+        queries.push((query, typing));
+    }
+    queries
+}
+
+async fn time_searches(
+    engine: &Engine,
+    queries: &[(String, bool)],
+    mode: Mode,
+) -> Result<Vec<f64>> {
+    let mut times = Vec::with_capacity(queries.len());
+    for (text, typing) in queries {
+        let request = SearchRequest {
+            text: text.clone(),
+            mode,
+            typing: *typing,
+            limit: LIMIT,
+            wait_for_model: true,
+            ..SearchRequest::default()
+        };
+        let started = Instant::now();
+        engine.search(request, CancellationToken::new()).await?;
+        times.push(started.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok(times)
+}
+
+/// Documents per second of tantivy alone: its own tokenizer, the same texts from memory, as many
+/// threads as the product's writer has, one commit.
+fn bare_tantivy(texts: &[String], dir: &Path) -> Result<f64> {
+    std::fs::create_dir_all(dir)?;
+    let mut schema = tantivy::schema::Schema::builder();
+    let id = schema.add_u64_field("id", tantivy::schema::INDEXED | tantivy::schema::FAST);
+    let body = schema.add_text_field("body", tantivy::schema::TEXT);
+    let index = tantivy::Index::create_in_dir(dir, schema.build())?;
+    let mut writer: tantivy::IndexWriter =
+        index.writer_with_num_threads(keyword::WRITER_THREADS, 60_000_000)?;
+    let started = Instant::now();
+    for (number, text) in texts.iter().enumerate() {
+        writer.add_document(tantivy::doc!(id => number as u64, body => text.as_str()))?;
+    }
+    writer.commit()?;
+    Ok(texts.len() as f64 / started.elapsed().as_secs_f64())
+}
+
+/// This process's resident memory in MB.
+fn resident_mb() -> Result<f64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
+    let kilobytes: f64 = line.split_whitespace().nth(1).context("no figure in VmRSS")?.parse()?;
+    Ok(kilobytes / 1024.0)
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    percentile(values, 50)
+}
+
+fn percentile(values: &mut [f64], percent: usize) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[(values.len() * percent / 100).min(values.len() - 1)]
+}
