@@ -97,11 +97,11 @@ fn report(what: &str, times: &mut [Duration], base: Option<Duration>) -> Duratio
 
 /// One op per note through the bulk lane, with a save now and then.
 fn bulk(store: &Store, what: &str, count: usize, bytes: usize) -> Result<(), Box<dyn Error>> {
-    let drafts: Vec<NoteDraft> = (0..count).map(|number| draft(number, bytes)).collect();
     let (answer, answers) = mpsc::channel();
     let mut waits = Vec::new();
     let start = Instant::now();
-    for (number, draft) in drafts.into_iter().enumerate() {
+    for number in 0..count {
+        let draft = draft(number, bytes);
         let answer = answer.clone();
         let now = Timestamp(number as i64);
         store.submit(

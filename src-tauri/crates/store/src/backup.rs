@@ -112,7 +112,7 @@ pub(crate) fn before_migration(conn: &Connection, backups: &Path, version: i64) 
         again += 1;
         path = backups.join(format!("store-v{version}-{now}-{again}.db"));
     }
-    copy_file(conn, &path, |copy| quick_check(copy))
+    copy_file(conn, &path, quick_check)
 }
 
 /// Copies the database and checks every note in the copy; returns the attachments that it refers to.

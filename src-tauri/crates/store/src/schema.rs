@@ -218,7 +218,6 @@ pub(crate) fn open_writer(path: &Path, backups: &Path, migrations: &[&str]) -> R
     set_pragma(&conn, "cache_size", -WRITER_CACHE)?;
     set_pragma(&conn, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     set_pragma(&conn, "journal_size_limit", LOG_LIMIT)?;
-    set_pragma(&conn, "temp_store", 2)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
     migrate(&mut conn, path, backups, migrations)?;
     Ok(conn)
@@ -232,7 +231,6 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection> {
     )?;
     conn.busy_timeout(BUSY_TIMEOUT)?;
     set_pragma(&conn, "cache_size", -READER_CACHE)?;
-    set_pragma(&conn, "temp_store", 2)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(conn)
 }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::sync::{Arc, Mutex, mpsc};
 
-use note::{Analysis, NoteDraft, analyse};
+use note::{Analysis, NoteDraft, NoteId, analyse};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -206,6 +206,22 @@ fn ops_share_transactions_and_fail_alone() {
     let mut changed = std::mem::take(&mut *changed.lock().unwrap());
     changed.sort_unstable();
     assert_eq!(changed, ids);
+}
+
+#[test]
+fn a_person_goes_ahead_of_bulk() {
+    let (_dir, store) = open();
+    let (release, released) = mpsc::channel::<()>();
+    store.submit(Lane::Bulk, move |_| Ok(released.recv()), |_| {});
+    let order = Arc::new(Mutex::new(Vec::new()));
+    for (lane, number) in (0..50).map(|n| (Lane::Bulk, n)).chain([(Lane::Interactive, 99)]) {
+        let order = Arc::clone(&order);
+        store.submit(lane, move |_| Ok(order.lock().unwrap().push(number)), |_| {});
+    }
+    release.send(()).unwrap();
+    store.close().unwrap();
+    let order = order.lock().unwrap();
+    assert_eq!((order.len(), order[0], order[1]), (51, 99, 0));
 }
 
 #[test]

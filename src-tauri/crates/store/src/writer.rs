@@ -14,13 +14,16 @@ use rusqlite::Connection;
 use crate::write::TransactionState;
 use crate::{Lane, Result, StoreError, Write};
 
-/// A transaction takes no further op after this long, so that a save that comes meanwhile waits
-/// about one slice and one fsync.
+/// A transaction that somebody waits for takes no further op after this long.
 const SLICE: Duration = Duration::from_millis(15);
+/// The same for one of bulk ops alone. A save that comes meanwhile joins it and ends it, so this only bounds
+/// how much that save's commit has to write, and what another process waits.
+const BULK_SLICE: Duration = Duration::from_millis(40);
 /// Ops of one transaction at most: bounds what waits for one commit.
 const TRANSACTION_OPS: usize = 1_024;
 
-pub(crate) type CommitHook = Box<dyn Fn(&[NoteId], Seq) + Send + Sync>;
+/// Hears of commits: the ids of the changed notes and the highest seq.
+pub type CommitHook = Box<dyn Fn(&[NoteId], Seq) + Send + Sync>;
 
 pub(crate) enum Message {
     Op(Box<dyn Job>),
@@ -229,7 +232,8 @@ impl Writer {
                 outcome = Outcome::Abandoned(error);
                 break;
             }
-            if started.elapsed() < SLICE && done.len() + failed.len() < TRANSACTION_OPS {
+            let slice = if interactive { SLICE } else { BULK_SLICE };
+            if started.elapsed() < slice && done.len() + failed.len() < TRANSACTION_OPS {
                 next = self.next(bulk);
             }
         }
