@@ -61,8 +61,8 @@ impl LocalModel {
         let mut query = session(dir, &environment, files)?;
         let mut tokenizer = query.tokenizer.clone();
         tokenizer.with_padding(None);
-        tokenizer.with_truncation(None).map_err(|error| model_error(dir, error))?;
-        let probe = run(&mut query, &["."]).map_err(|error| model_error(dir, error))?;
+        tokenizer.with_truncation(None).map_err(|error| model_error(dir, &error))?;
+        let probe = run(&mut query, &["."]).map_err(|error| model_error(dir, &error))?;
         Ok(LocalModel {
             dir: dir.to_owned(),
             environment,
@@ -72,6 +72,11 @@ impl LocalModel {
             query: Mutex::new(query),
             batch: Mutex::new(Batch::Closed),
         })
+    }
+
+    /// What the bench needs to measure the runtime alone in the same process.
+    pub fn environment(&self) -> &Environment {
+        &self.environment
     }
 
     /// Gives back the memory of the batch session (over 100 MB) if it was not used for `idle`; it
@@ -89,7 +94,7 @@ impl LocalModel {
     fn batch_session(&self) -> Result<Box<TextEmbedding>, EmbedError> {
         let files = Files::read(&self.dir)?;
         if files.model_id() != self.model_id {
-            return Err(model_error(&self.dir, "its files were changed while it was in use"));
+            return Err(model_error(&self.dir, &"its files were changed while it was in use"));
         }
         session(&self.dir, &self.environment, files).map(Box::new)
     }
@@ -216,7 +221,7 @@ fn session(
             ort::ep::CPU::default().with_arena_allocator(false).build(),
         ]);
     TextEmbedding::try_new_from_user_defined(model, options)
-        .map_err(|error| model_error(dir, error))
+        .map_err(|error| model_error(dir, &error))
 }
 
 fn run(session: &mut TextEmbedding, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
@@ -229,7 +234,7 @@ fn run(session: &mut TextEmbedding, texts: &[&str]) -> Result<Vec<Vec<f32>>, Emb
     Ok(vectors)
 }
 
-fn model_error(dir: &Path, reason: impl ToString) -> EmbedError {
+fn model_error(dir: &Path, reason: &impl ToString) -> EmbedError {
     EmbedError::Model { path: dir.join("model.onnx"), reason: reason.to_string() }
 }
 

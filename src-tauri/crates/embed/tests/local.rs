@@ -1,4 +1,5 @@
 //! The real model: what it does with texts of every kind, and what it says about broken folders.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests may")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
 //! A process of its own, because the runtime library that was opened first stays.
+#![allow(clippy::unwrap_used)]
 
 use std::fs;
 

@@ -283,8 +283,8 @@ impl State {
             let Some(rebuilt) = &mut rebuilt else { continue };
             match (source, now) {
                 (Source::Flat { rows, dead, .. }, Segment::Flat(now)) => {
-                    for row in 0..rows.len() {
-                        if now.dead[row] && !dead[row] {
+                    for (row, was_dead) in dead.iter().enumerate() {
+                        if now.dead[row] && !was_dead {
                             rebuilt.hide(note_of(rows.keys[row]));
                         }
                     }

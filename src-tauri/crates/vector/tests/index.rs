@@ -1,4 +1,5 @@
 //! The index on real folders: recall, durability, damage, concurrency.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests may")]
 
 use std::collections::BTreeMap;
 use std::fs;
