@@ -71,7 +71,9 @@ pub(crate) fn clean(source: &str, attachments: &mut Attachments) -> Cleaned {
             let (name, attributes, self_closing, after) = tag(rest);
             let name = name.to_ascii_lowercase();
             let json = name == "script"
-                && attributes.iter().any(|a| a.value.is_some_and(|v| v.eq_ignore_ascii_case("application/ld+json")));
+                && attributes.iter().any(|a| {
+                    a.value.is_some_and(|v| v.eq_ignore_ascii_case("application/ld+json"))
+                });
             rest = after;
             if RAW.contains(&name.as_str()) {
                 if self_closing && name != "script" {
@@ -128,10 +130,42 @@ pub(crate) fn clean(source: &str, attachments: &mut Attachments) -> Cleaned {
 fn nests(name: &str) -> bool {
     !matches!(
         name,
-        "area" | "base" | "br" | "col" | "embed" | "hr" | "img" | "input" | "link" | "meta" | "param" | "source"
-            | "track" | "wbr" | "frame" | "keygen" | "bgsound" | "p" | "li" | "dt" | "dd" | "tr" | "td" | "th"
-            | "tbody" | "thead" | "tfoot" | "colgroup" | "option" | "optgroup" | "rp" | "rt" | "html" | "head"
-            | "body" | "image"
+        "area"
+            | "base"
+            | "br"
+            | "col"
+            | "embed"
+            | "hr"
+            | "img"
+            | "input"
+            | "link"
+            | "meta"
+            | "param"
+            | "source"
+            | "track"
+            | "wbr"
+            | "frame"
+            | "keygen"
+            | "bgsound"
+            | "p"
+            | "li"
+            | "dt"
+            | "dd"
+            | "tr"
+            | "td"
+            | "th"
+            | "tbody"
+            | "thead"
+            | "tfoot"
+            | "colgroup"
+            | "option"
+            | "optgroup"
+            | "rp"
+            | "rt"
+            | "html"
+            | "head"
+            | "body"
+            | "image"
     )
 }
 
@@ -176,7 +210,9 @@ fn tag(text: &str) -> (&str, Vec<Attribute<'_>>, bool, &str) {
                     (&after[1..end], after.get(end + 1..).unwrap_or(""))
                 }
                 None => {
-                    let end = after.find(|c: char| c.is_ascii_whitespace() || c == '>').unwrap_or(after.len());
+                    let end = after
+                        .find(|c: char| c.is_ascii_whitespace() || c == '>')
+                        .unwrap_or(after.len());
                     (&after[..end], &after[end..])
                 }
             };
@@ -193,7 +229,11 @@ fn find_end_tag(text: &str, name: &str) -> Option<usize> {
     let mut from = 0;
     while let Some(at) = text[from..].find("</") {
         let at = from + at;
-        if text.as_bytes().get(at + 2..at + 2 + name.len()).is_some_and(|end| end.eq_ignore_ascii_case(name.as_bytes())) {
+        if text
+            .as_bytes()
+            .get(at + 2..at + 2 + name.len())
+            .is_some_and(|end| end.eq_ignore_ascii_case(name.as_bytes()))
+        {
             return Some(at);
         }
         from = at + 2;
@@ -206,12 +246,17 @@ fn lazy_source<'a>(name: &str, attributes: &[Attribute<'a>]) -> Option<&'a str> 
     if name != "img" {
         return None;
     }
-    let value = |name: &str| attributes.iter().find(|a| a.name.eq_ignore_ascii_case(name)).and_then(|a| a.value);
+    let value = |name: &str| {
+        attributes.iter().find(|a| a.name.eq_ignore_ascii_case(name)).and_then(|a| a.value)
+    };
     let source = value("src").unwrap_or_default();
-    if !source.is_empty() && !(source.starts_with("data:") && source.len() < 400) {
+    let is_placeholder = source.is_empty() || (source.starts_with("data:") && source.len() < 400);
+    if !is_placeholder {
         return None;
     }
-    let late = ["data-src", "data-original", "data-lazy-src", "data-actualsrc"].iter().find_map(|name| value(name));
+    let late = ["data-src", "data-original", "data-lazy-src", "data-actualsrc"]
+        .iter()
+        .find_map(|name| value(name));
     late.filter(|late| !late.starts_with("data:") && late.len() < MAX_VALUE)
 }
 
@@ -240,7 +285,8 @@ fn write_attribute(
     } else if value.trim_start().get(..5).is_some_and(|start| start.eq_ignore_ascii_case("data:")) {
         // Tiny ones are spacers and placeholders, but for a person's small icon that is no loss either.
         if tag == "img" && name == "src" {
-            taken = data_image(value.trim_start(), data_left).map(|(name, bytes)| attachments.add(name, bytes));
+            taken = data_image(value.trim_start(), data_left)
+                .map(|(name, bytes)| attachments.add(name, bytes));
         }
         value = taken.as_deref().unwrap_or_default();
     }
@@ -278,7 +324,11 @@ fn data_image(uri: &str, data_left: &mut usize) -> Option<(&'static str, Vec<u8>
 }
 
 fn base64(text: &str) -> Option<Vec<u8>> {
-    let text = if text.contains('%') { String::from_utf8(percent_decoded(text)).ok()? } else { text.to_owned() };
+    let text = if text.contains('%') {
+        String::from_utf8(percent_decoded(text)).ok()?
+    } else {
+        text.to_owned()
+    };
     let mut out = Vec::with_capacity(text.len() / 4 * 3);
     let mut bits = 0_u32;
     let mut count = 0;
@@ -332,7 +382,9 @@ fn percent_decoded(text: &str) -> Vec<u8> {
 fn saved_url(comment: &str) -> Option<String> {
     let head = comment.get(..comment.len().min(2000)).unwrap_or(comment);
     let at = head.find("saved from url=").map(|at| at + 15);
-    let at = at.or_else(|| head.contains("SingleFile").then(|| head.find("url: ").map(|at| at + 5)).flatten())?;
+    let at = at.or_else(|| {
+        head.contains("SingleFile").then(|| head.find("url: ").map(|at| at + 5)).flatten()
+    })?;
     let url = &head[at..];
     let url = url.strip_prefix('(').and_then(|url| url.split_once(')')).map_or(url, |(_, url)| url);
     let url = url.split_whitespace().next()?;
@@ -353,7 +405,10 @@ mod tests {
         check("<script>if (a < b) '</p>'</script>x", "x");
         check("<STYLE>p > a{}</style\n>x<!-- <b> -->y", "xy");
         check("<img src='a.png' onerror=\"x\" alt='\"'/>", "<img src=\"a.png\" alt=\"&quot;\" />");
-        check("<img src=\"data:image/gif;base64,R0lG\" data-src=b.png>", "<img src=\"b.png\" data-src=\"b.png\">");
+        check(
+            "<img src=\"data:image/gif;base64,R0lG\" data-src=b.png>",
+            "<img src=\"b.png\" data-src=\"b.png\">",
+        );
         check("<a href=\"x", "<a href=\"x\">");
         check("<", "&lt;");
         check("</", "&lt;/");

@@ -36,7 +36,8 @@ pub(crate) fn parse_pdf(text: &str) -> Option<i64> {
     let small = |at, default| field(at, 2, default).and_then(|n| i8::try_from(n).ok());
     let date = Date::new(field(0, 4, 0)?, small(4, 1)?, small(6, 1)?).ok()?;
     let second = small(12, 0)?.min(59);
-    let time = date.to_datetime(jiff::civil::Time::new(small(8, 0)?, small(10, 0)?, second, 0).ok()?);
+    let time =
+        date.to_datetime(jiff::civil::Time::new(small(8, 0)?, small(10, 0)?, second, 0).ok()?);
     let zone = &text[digits..];
     let number = |part: Option<&str>| part.and_then(|n| n.parse::<i64>().ok()).unwrap_or(0);
     let minutes = number(zone.get(1..3)) * 60 + number(zone.get(4..6));

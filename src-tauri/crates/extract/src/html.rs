@@ -3,8 +3,10 @@
 use dom_query::{Document, NodeRef};
 use dom_smoothie::{Config, Metadata, Readability};
 use encoding_rs::Encoding;
+use htmd::element_handler::{HandlerResult, Handlers};
 use htmd::options::{BrStyle, BulletListMarker, HrStyle, Options};
-use htmd::{Element, HtmlToMarkdown};
+use htmd::{Element, HtmlToMarkdown, Node};
+use markup5ever_rcdom::NodeData;
 
 use crate::clean::clean;
 use crate::{Attachments, Extracted, Failure, date, one_line, text, yaml};
@@ -17,6 +19,8 @@ const MAX_SOURCE: usize = 48 << 20;
 const DECLARATION_BYTES: usize = 4096;
 /// Characters that make a text a page's article even beside much else, as in Firefox's reader view.
 const ARTICLE_CHARS: usize = 500;
+/// Wider cells are a mistake, or an attack.
+const MAX_COLSPAN: usize = 64;
 /// How many Latin letters a Chinese character stands for, about.
 const DENSITY: usize = 3;
 
@@ -58,11 +62,17 @@ pub(crate) fn html(bytes: &[u8]) -> Result<Extracted, Failure> {
 
     let named = |name: &str| {
         let metas = page.select("meta[name]");
-        let meta = metas.nodes().iter().find(|meta| attribute(meta, "name").eq_ignore_ascii_case(name));
+        let meta =
+            metas.nodes().iter().find(|meta| attribute(meta, "name").eq_ignore_ascii_case(name));
         meta.map(|meta| attribute(meta, "content"))
     };
-    let author = meta.byline.as_deref().and_then(author).or_else(|| named("author").and_then(|a| author(&a)));
-    let published = meta.published_time.or_else(|| named("date")).or_else(|| named("dcterms.created"));
+    let author = meta
+        .byline
+        .as_deref()
+        .and_then(author)
+        .or_else(|| named("author").and_then(|a| author(&a)));
+    let published =
+        meta.published_time.or_else(|| named("date")).or_else(|| named("dcterms.created"));
     let created_ms = published.as_deref().and_then(date::parse);
     let created = published.filter(|_| created_ms.is_some());
     Ok(Extracted {
@@ -85,12 +95,14 @@ pub(crate) fn html(bytes: &[u8]) -> Result<Extracted, Failure> {
 
 /// The encoding that the page declares, in a `meta` element or as XML does.
 fn declared_encoding(bytes: &[u8]) -> Option<&'static Encoding> {
-    let head = String::from_utf8_lossy(&bytes[..bytes.len().min(DECLARATION_BYTES)]).to_ascii_lowercase();
+    let head =
+        String::from_utf8_lossy(&bytes[..bytes.len().min(DECLARATION_BYTES)]).to_ascii_lowercase();
     let xml = head.trim_start().starts_with("<?xml");
     let label = |key: &str| {
         let rest = head[head.find(key)? + key.len()..].trim_start().strip_prefix('=')?;
         let rest = rest.trim_start().trim_start_matches(['"', '\'']);
-        let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ';' | '>' | '/'));
+        let end =
+            rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ';' | '>' | '/'));
         Encoding::for_label(&rest.as_bytes()[..end.unwrap_or(rest.len())])
     };
     // A declaration that can be read as bytes is not one of UTF-16.
@@ -108,7 +120,8 @@ fn is_web(url: &str) -> bool {
 
 /// Where the page is from, by its own word.
 fn address(page: &Document) -> Option<String> {
-    let candidates = [("link[rel=\"canonical\"]", "href"), ("meta[property=\"og:url\"]", "content")];
+    let candidates =
+        [("link[rel=\"canonical\"]", "href"), ("meta[property=\"og:url\"]", "content")];
     candidates.iter().find_map(|(selector, name)| {
         let url = page.select(selector).first().attr(name)?.trim().to_owned();
         is_web(&url).then_some(url)
@@ -118,7 +131,8 @@ fn address(page: &Document) -> Option<String> {
 /// A name as in a byline; some sites put an address or nothing much there.
 fn author(text: &str) -> Option<String> {
     let line = one_line(text)?;
-    let name = ["by ", "By ", "BY ", "By: "].iter().find_map(|by| line.strip_prefix(by)).unwrap_or(&line);
+    let name =
+        ["by ", "By ", "BY ", "By: "].iter().find_map(|by| line.strip_prefix(by)).unwrap_or(&line);
     (!is_web(name) && name.chars().any(char::is_alphabetic)).then(|| name.to_owned())
 }
 
@@ -134,7 +148,7 @@ fn readable(source: &str, dense: bool) -> (Metadata, Option<String>) {
     let scale = if dense { DENSITY } else { 1 };
     let least = ARTICLE_CHARS / scale;
     let config = Config {
-        char_threshold: least,
+        char_threshold: ARTICLE_CHARS,
         readable_min_content_length: config.readable_min_content_length / scale,
         ..config
     };
@@ -180,15 +194,162 @@ fn to_markdown(html: &str) -> Result<String, Failure> {
     };
     let converter = HtmlToMarkdown::builder()
         .options(options)
-        .skip_tags(vec!["script", "style", "head", "title", "template", "noscript", "button", "select"])
-        .add_handler(vec!["input"], |_: &dyn htmd::element_handler::Handlers, element: Element| {
-            let value = |name: &str| element.attrs.iter().find(|a| &*a.name.local == name).map(|a| a.value.to_string());
+        .skip_tags(vec![
+            "script", "style", "head", "title", "template", "noscript", "button", "select",
+        ])
+        .add_handler(vec!["input"], |_: &dyn Handlers, element: Element| {
+            let value = |name: &str| {
+                element.attrs.iter().find(|a| &*a.name.local == name).map(|a| a.value.to_string())
+            };
             let is_box = value("type").is_some_and(|kind| kind.eq_ignore_ascii_case("checkbox"));
             is_box.then(|| if value("checked").is_some() { "[x] ".into() } else { "[ ] ".into() })
+        })
+        .add_handler(vec!["table"], |handlers: &dyn Handlers, element: Element| {
+            Some(table(handlers, element.node))
         })
         .build();
     let markdown = converter.convert(html).map_err(|error| Failure::Damaged(error.to_string()))?;
     Ok(tidy_markdown(&markdown))
+}
+
+fn tag(node: &Node) -> &str {
+    match &node.data {
+        NodeData::Element { name, .. } => &name.local,
+        _ => "",
+    }
+}
+
+struct Row {
+    cells: Vec<String>,
+    is_header: bool,
+    /// Whether a cell holds more than a line, as tables do that only lay out a page.
+    has_blocks: bool,
+}
+
+/// A table as Markdown, or as the blocks in its cells where it only lays out a page. (htmd's own
+/// handler loses the headings of rows, and pads all cells of a column to the widest.)
+fn table(handlers: &dyn Handlers, table: &Node) -> HandlerResult {
+    let mut rows = Vec::new();
+    let mut captions = String::new();
+    for child in table.children.borrow().iter() {
+        match tag(child) {
+            "caption" => {
+                captions.push_str(&format!("\n\n{}", handlers.walk_children(child).content.trim()))
+            }
+            "tr" => rows.push(row(handlers, child)),
+            "thead" | "tbody" | "tfoot" => {
+                let children = child.children.borrow();
+                rows.extend(
+                    children
+                        .iter()
+                        .filter(|node| tag(node) == "tr")
+                        .map(|node| row(handlers, node)),
+                );
+            }
+            _ => {}
+        }
+    }
+    rows.retain(|row| row.cells.iter().any(|cell| !cell.is_empty()));
+    let columns = rows.iter().map(|row| row.cells.len()).max().unwrap_or(0);
+    let has_header = rows.first().is_some_and(|row| row.is_header);
+    let is_grid =
+        rows.len() > 1 && rows.iter().all(|row| row.cells.len() == columns && !row.has_blocks);
+    let mut out = format!("{captions}\n\n");
+    if columns < 2 || !(has_header || is_grid) || within_cell(table) {
+        for row in rows {
+            let blocks = row.cells.iter().filter(|cell| !cell.is_empty());
+            out.extend(blocks.flat_map(|cell| [cell, "\n\n"]));
+        }
+        return out.into();
+    }
+    let mut rows = rows.into_iter().peekable();
+    let mut header =
+        if has_header { rows.next().map(|row| row.cells).unwrap_or_default() } else { Vec::new() };
+    header.resize(columns, String::new());
+    write_row(&header, &mut out);
+    out.push_str(&format!("|{}\n", " --- |".repeat(columns)));
+    rows.for_each(|row| write_row(&row.cells, &mut out));
+    out.push('\n');
+    out.into()
+}
+
+fn row(handlers: &dyn Handlers, node: &Node) -> Row {
+    let mut row = Row { cells: Vec::new(), is_header: true, has_blocks: false };
+    for cell in node.children.borrow().iter() {
+        let NodeData::Element { attrs, .. } = &cell.data else { continue };
+        if !matches!(tag(cell), "td" | "th") {
+            continue;
+        }
+        row.is_header &= tag(cell) == "th" || row.cells.is_empty();
+        let content =
+            handlers.walk_children(cell).content.trim_matches([' ', '\n', '\t']).to_owned();
+        row.has_blocks |= content.contains('\n');
+        row.cells.push(content);
+        let attributes = attrs.borrow();
+        let span = attributes.iter().find(|attribute| &*attribute.name.local == "colspan");
+        let span = span.and_then(|span| span.value.trim().parse().ok()).unwrap_or(1_usize);
+        row.cells.extend(std::iter::repeat_n(String::new(), span.clamp(1, MAX_COLSPAN) - 1));
+    }
+    let any_heading = node.children.borrow().iter().any(|cell| tag(cell) == "th");
+    let in_head = parent(node).is_some_and(|parent| tag(&parent) == "thead");
+    row.is_header = (row.is_header && any_heading) || in_head;
+    row
+}
+
+fn parent(node: &Node) -> Option<std::rc::Rc<Node>> {
+    let weak = node.parent.take();
+    let parent = weak.as_ref().and_then(std::rc::Weak::upgrade);
+    node.parent.set(weak);
+    parent
+}
+
+fn within_cell(node: &Node) -> bool {
+    let mut next = parent(node);
+    while let Some(node) = next {
+        if matches!(tag(&node), "td" | "th") {
+            return is_in_grid(&node);
+        }
+        next = parent(&node);
+    }
+    false
+}
+
+/// Whether a cell's table has headings, and so becomes a Markdown table, whose cells hold no others.
+fn is_in_grid(cell: &Node) -> bool {
+    let siblings = parent(cell);
+    siblings.is_some_and(|row| {
+        row.children.borrow().iter().filter(|n| matches!(tag(n), "td" | "th")).count() > 1
+    })
+}
+
+/// One line; a cell's lines become breaks.
+fn write_row(cells: &[String], out: &mut String) {
+    out.push('|');
+    for cell in cells {
+        let mut text = String::with_capacity(cell.len());
+        let mut joint = "";
+        for line in cell.lines() {
+            let line = line.trim();
+            let ends = line.is_empty() || line == "\\";
+            if ends {
+                joint = "<br>";
+                continue;
+            }
+            let is_item = line.starts_with("- ")
+                || line.starts_with(|c: char| c.is_ascii_digit()) && line.contains(". ");
+            if !text.is_empty() {
+                text.push_str(if is_item { "<br>" } else { joint });
+            }
+            let (line, breaks) =
+                line.strip_suffix('\\').map_or((line, false), |line| (line.trim_end(), true));
+            joint = if breaks { "<br>" } else { " " };
+            text.push_str(&line.replace("\\|", "|").replace('|', "\\|"));
+        }
+        out.push(' ');
+        out.push_str(&text);
+        out.push_str(if text.is_empty() { "|" } else { " |" });
+    }
+    out.push('\n');
 }
 
 /// At most one empty line in a row, and none but one line end at the end.
@@ -197,8 +358,12 @@ fn tidy_markdown(markdown: &str) -> String {
     let mut empty = 0;
     for line in markdown.lines() {
         // Indentation by such spaces would turn into code.
-        let line = if line.trim_start_matches(' ').starts_with('\u{a0}') { line.trim_start() } else { line };
-        let line = line.trim_end().replace('\u{a0}', " ").replace("&#124;", "\\|");
+        let line = if line.trim_start_matches(' ').starts_with('\u{a0}') {
+            line.trim_start()
+        } else {
+            line
+        };
+        let line = line.trim_end().replace('\u{a0}', " ");
         // A break at the end of a paragraph is no break.
         let line = if matches!(line.trim(), "" | "\\") { "" } else { line.as_str() };
         if line.is_empty() && out.ends_with("\\\n") && !out.ends_with("\\\\\n") {
@@ -220,7 +385,12 @@ fn tidy_markdown(markdown: &str) -> String {
 
 /// The text without a first heading that only repeats the title.
 fn without_title(markdown: &str, title: &str) -> String {
-    let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
+    let plain = |text: &str| {
+        text.chars()
+            .filter(|c| c.is_alphanumeric())
+            .flat_map(char::to_lowercase)
+            .collect::<String>()
+    };
     let first = markdown.lines().next().unwrap_or_default();
     let heading = first.trim_start_matches('#');
     if heading.len() < first.len() && !plain(title).is_empty() && plain(heading) == plain(title) {

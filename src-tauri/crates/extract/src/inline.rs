@@ -10,7 +10,11 @@ pub(crate) struct Style {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Span {
-    Text { text: String, style: Style, link: Option<String> },
+    Text {
+        text: String,
+        style: Style,
+        link: Option<String>,
+    },
     /// Markdown that stands as it is: an image, a footnote's mark.
     Raw(String),
     /// A line break within a paragraph.
@@ -88,7 +92,8 @@ fn merged(spans: &[Span]) -> Vec<Span> {
             if text.is_empty() {
                 continue;
             }
-            if let Some(Span::Text { text: last, style: last_style, link: last_link }) = out.last_mut()
+            if let Some(Span::Text { text: last, style: last_style, link: last_link }) =
+                out.last_mut()
                 && last_link == link
                 && (last_style == style || (text.trim().is_empty() && !last_style.code))
             {
@@ -211,13 +216,26 @@ mod tests {
         let code = Style { code: true, ..plain };
         let check = |spans: &[Span], expected: &str| assert_eq!(markdown(spans, "\\\n"), expected);
         check(&[], "");
-        check(&[text("a ", plain, None), text("b ", bold, None), text("c", plain, None)], "a **b** c");
+        check(
+            &[text("a ", plain, None), text("b ", bold, None), text("c", plain, None)],
+            "a **b** c",
+        );
         check(&[text("a", bold, None), text(" ", plain, None), text("b", bold, None)], "**a b**");
         check(&[text("x", both, None)], "***x***");
         check(&[text("a`b", code, None)], "``a`b``");
-        check(&[text("see ", plain, None), text("here ", plain, Some("http://x/a b")), text("now", plain, None)], "see [here](http://x/a%20b) now");
+        check(
+            &[
+                text("see ", plain, None),
+                text("here ", plain, Some("http://x/a b")),
+                text("now", plain, None),
+            ],
+            "see [here](http://x/a%20b) now",
+        );
         check(&[text("b", bold, Some("u")), text("c", plain, Some("u"))], "[**b**c](u)");
-        check(&[text("a", plain, None), Span::Break, text("- b", plain, None), Span::Break], "a\\\n\\- b");
+        check(
+            &[text("a", plain, None), Span::Break, text("- b", plain, None), Span::Break],
+            "a\\\n\\- b",
+        );
     }
 
     #[test]

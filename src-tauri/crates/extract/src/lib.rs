@@ -264,12 +264,18 @@ fn one_line(text: &str) -> Option<String> {
 fn document_title(text: &str) -> Option<String> {
     let title = one_line(text)?;
     let title = title.strip_prefix("Microsoft Word - ").unwrap_or(&title);
-    let stem = |ending: &str| title.len().checked_sub(ending.len()).and_then(|at| {
-        title.get(at..).filter(|end| end.eq_ignore_ascii_case(ending)).map(|_| &title[..at])
-    });
-    let title = [".docx", ".doc", ".pdf", ".odt", ".tex", ".dvi"].iter().find_map(|e| stem(e)).unwrap_or(title);
+    let stem = |ending: &str| {
+        title.len().checked_sub(ending.len()).and_then(|at| {
+            title.get(at..).filter(|end| end.eq_ignore_ascii_case(ending)).map(|_| &title[..at])
+        })
+    };
+    let title = [".docx", ".doc", ".pdf", ".odt", ".tex", ".dvi"]
+        .iter()
+        .find_map(|e| stem(e))
+        .unwrap_or(title);
     let lower = title.to_lowercase();
-    let made_up = ["untitled", "word document", "powerpoint presentation", "microsoft word", "none"];
+    let made_up =
+        ["untitled", "word document", "powerpoint presentation", "microsoft word", "none"];
     let made_up = made_up.contains(&lower.as_str())
         || lower.strip_prefix("document").is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
     (!made_up && title.chars().any(char::is_alphanumeric)).then(|| title.to_owned())

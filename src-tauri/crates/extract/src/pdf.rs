@@ -87,7 +87,9 @@ fn page_markdown(page: &str, body: &mut String) {
             continue;
         }
         empty = false;
-        let item = ["• ", "‣ ", "◦ ", "▪ ", "● ", "* ", "\u{f0b7} "].iter().find_map(|bullet| line.strip_prefix(bullet));
+        let item = ["• ", "‣ ", "◦ ", "▪ ", "● ", "* ", "\u{f0b7} "]
+            .iter()
+            .find_map(|bullet| line.strip_prefix(bullet));
         match item {
             Some(item) => {
                 body.push_str("- ");

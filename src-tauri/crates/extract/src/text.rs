@@ -201,7 +201,8 @@ fn decode_utf16(bytes: &[u8]) -> Option<String> {
         _ => return None,
     };
     let (text, malformed) = encoding.decode_without_bom_handling(head);
-    let strange = text.chars().filter(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')).count();
+    let strange =
+        text.chars().filter(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')).count();
     let strange = strange + text.matches('\u{fffd}').count();
     // One may be a surrogate pair cut by the head's end.
     if (malformed && strange > 1) || strange * 50 > text.chars().count() + 50 {
@@ -254,7 +255,8 @@ mod tests {
 
     #[test]
     fn binary_is_refused() {
-        let noise: Vec<u8> = (0..4096u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        let noise: Vec<u8> =
+            (0..4096u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
         for bytes in [&noise[..], b"\0\0\0\0", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x10"] {
             assert!(matches!(plain(bytes), Err(Failure::Binary)));
         }
@@ -267,8 +269,18 @@ mod tests {
             assert_eq!((read.front_matter.as_str(), read.body.as_str()), (yaml, body), "{text}");
             assert_eq!(read.title.as_deref(), title, "{text}");
         };
-        check("---\ntitle: A b\ntags: [x]\n---\n\nBody", "title: A b\ntags: [x]\n", "Body", Some("A b"));
-        check("---\r\ntitle: \"A: \\\"b\\\"\"\r\n---\r\nBody", "title: \"A: \\\"b\\\"\"\n", "Body", Some("A: \"b\""));
+        check(
+            "---\ntitle: A b\ntags: [x]\n---\n\nBody",
+            "title: A b\ntags: [x]\n",
+            "Body",
+            Some("A b"),
+        );
+        check(
+            "---\r\ntitle: \"A: \\\"b\\\"\"\r\n---\r\nBody",
+            "title: \"A: \\\"b\\\"\"\n",
+            "Body",
+            Some("A: \"b\""),
+        );
         check("---\ntitle: 'it''s' \n...\nBody", "title: 'it''s' \n", "Body", Some("it's"));
         check("---\n---\nBody", "", "Body", None);
         check("---\na thought\n---\nBody", "", "---\na thought\n---\nBody", None);

@@ -8,8 +8,8 @@ use crate::Failure;
 
 /// A Word file of a thousand pages has about a million.
 const MAX_NODES: usize = 4_000_000;
-/// Deeper elements are hung on the deepest one allowed, and their text in elements `t` as in a run,
-/// so that walking a tree may recurse.
+/// The text of deeper elements is hung on the deepest one allowed, in elements `t` as in a run, so
+/// that walking a tree may recurse.
 const MAX_DEPTH: usize = 160;
 /// A longer value is no text that anyone wrote.
 const MAX_ATTRIBUTE: usize = 64 << 10;
@@ -50,7 +50,8 @@ impl Element {
 
     /// The first element of that name below this one, in document order.
     pub(crate) fn find(&self, name: &str) -> Option<&Element> {
-        self.elements().find_map(|child| if &*child.name == name { Some(child) } else { child.find(name) })
+        self.elements()
+            .find_map(|child| if &*child.name == name { Some(child) } else { child.find(name) })
     }
 
     pub(crate) fn text(&self) -> String {
@@ -72,14 +73,18 @@ fn local(name: &str) -> Box<str> {
 fn open(start: &BytesStart<'_>) -> Element {
     let mut attributes = start.attributes();
     let attributes = attributes.with_checks(false).take(64).flatten();
-    let attributes = attributes
-        .filter(|attribute| attribute.value.len() <= MAX_ATTRIBUTE)
-        .map(|attribute| {
+    let attributes =
+        attributes.filter(|attribute| attribute.value.len() <= MAX_ATTRIBUTE).map(|attribute| {
             let value = attribute.value.as_ref();
-            let value = quick_xml::escape::unescape(value).map_or_else(|_| value.into(), |v| v.as_ref().into());
+            let value = quick_xml::escape::unescape(value)
+                .map_or_else(|_| value.into(), |v| v.as_ref().into());
             (local(attribute.key.as_ref()), value)
         });
-    Element { name: local(start.name().as_ref()), attributes: attributes.collect(), children: Vec::new() }
+    Element {
+        name: local(start.name().as_ref()),
+        attributes: attributes.collect(),
+        children: Vec::new(),
+    }
 }
 
 /// Reads a part. What follows a fault in it is lost: the second is then why.
@@ -109,11 +114,17 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<(Element, Option<String>), Failure> 
             if let Some(parent) = stack.last_mut() {
                 if skipped_depth > 0 && !text.trim().is_empty() {
                     let children = vec![Node::Text(text.into())];
-                    parent.children.push(Node::Element(Element { name: "t".into(), children, ..Element::default() }));
+                    parent.children.push(Node::Element(Element {
+                        name: "t".into(),
+                        children,
+                        ..Element::default()
+                    }));
                     return;
                 }
                 match parent.children.last_mut() {
-                    Some(Node::Text(last)) if last.len() < 4096 => *last = format!("{last}{text}").into(),
+                    Some(Node::Text(last)) if last.len() < 4096 => {
+                        *last = format!("{last}{text}").into()
+                    }
                     _ => parent.children.push(Node::Text(text.into())),
                 }
             }
@@ -124,9 +135,6 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<(Element, Option<String>), Failure> 
                     stack.push(open(&start));
                 } else {
                     skipped_depth += 1;
-                    if let Some(parent) = stack.last_mut() {
-                        parent.children.push(Node::Element(open(&start)));
-                    }
                 }
             }
             Ok(Event::Empty(start)) => {
@@ -142,7 +150,9 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<(Element, Option<String>), Failure> 
                 let known = reference.resolve_char_ref().ok().flatten();
                 let name = reference.into_inner();
                 let known = known.map(String::from);
-                let known = known.or_else(|| quick_xml::escape::resolve_predefined_entity(&name).map(str::to_owned));
+                let known = known.or_else(|| {
+                    quick_xml::escape::resolve_predefined_entity(&name).map(str::to_owned)
+                });
                 add(&mut stack, known.as_deref().unwrap_or_default());
             }
             Ok(Event::Eof) => break,

@@ -41,7 +41,9 @@ pub(super) fn markdown(blocks: &[Block]) -> String {
         let set = match &block.kind {
             Kind::Text | Kind::Set => block.text.clone(),
             Kind::Title => format!("# {}", block.text),
-            Kind::Heading(level) => format!("{} {}", "#".repeat(usize::from(*level).min(6)), block.text),
+            Kind::Heading(level) => {
+                format!("{} {}", "#".repeat(usize::from(*level).min(6)), block.text)
+            }
             Kind::Quote => {
                 let mut lines = quoted(&block.text);
                 while let Some(Block { kind: Kind::Quote, text }) = blocks.get(at) {
@@ -55,7 +57,8 @@ pub(super) fn markdown(blocks: &[Block]) -> String {
                 while matches!(blocks.get(at), Some(Block { kind: Kind::Code, .. })) {
                     at += 1;
                 }
-                let code: Vec<&str> = blocks[start..at].iter().map(|line| line.text.as_str()).collect();
+                let code: Vec<&str> =
+                    blocks[start..at].iter().map(|line| line.text.as_str()).collect();
                 let code = code.join("\n");
                 let code = code.trim_matches('\n').trim_end();
                 if code.is_empty() {
@@ -122,8 +125,12 @@ fn cell(blocks: &[Block]) -> String {
             Kind::Set => {
                 // A table within a table: its rows as lines.
                 let rows = block.text.lines().filter(|row| !row.contains("| --- |"));
-                let row = |row: &str| row.replace("\\|", "\u{0}").replace('|', " ").replace('\u{0}', "\\|");
-                lines.extend(rows.map(|line| row(line).split_whitespace().collect::<Vec<_>>().join(" ")));
+                let row = |row: &str| {
+                    row.replace("\\|", "\u{0}").replace('|', " ").replace('\u{0}', "\\|")
+                };
+                lines.extend(
+                    rows.map(|line| row(line).split_whitespace().collect::<Vec<_>>().join(" ")),
+                );
             }
             Kind::Item { ordered: true, number, .. } => {
                 lines.push(format!("{number}. {}", flat(&block.text)));

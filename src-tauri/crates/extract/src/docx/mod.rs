@@ -243,7 +243,9 @@ impl<'a> Reader<'a> {
                 "t" => self.text(&child.text(), context, out),
                 "tab" | "ptab" if &*parent.name == "r" => self.text(" ", context, out),
                 "br" | "cr" if &*parent.name == "r" => {
-                    if !self.hidden() && child.attribute("type").is_none_or(|kind| kind == "textWrapping") {
+                    if !self.hidden()
+                        && child.attribute("type").is_none_or(|kind| kind == "textWrapping")
+                    {
                         out.push(Span::Break);
                     } else {
                         self.text(" ", context, out);
@@ -251,7 +253,8 @@ impl<'a> Reader<'a> {
                 }
                 "noBreakHyphen" => self.text("-", context, out),
                 "sym" => {
-                    let code = child.attribute("char").and_then(|hex| u32::from_str_radix(hex, 16).ok());
+                    let code =
+                        child.attribute("char").and_then(|hex| u32::from_str_radix(hex, 16).ok());
                     let font = child.attribute("font").unwrap_or_default();
                     if let Some(symbol) = code.and_then(|code| symbol(font, code)) {
                         self.text(symbol.encode_utf8(&mut [0; 4]), context, out);
@@ -268,7 +271,9 @@ impl<'a> Reader<'a> {
                     let relation = child.attribute("id").and_then(|id| self.relations.get(id));
                     let link = relation.filter(|relation| relation.external).map(|r| {
                         match child.attribute("anchor") {
-                            Some(anchor) if !r.target.contains('#') => format!("{}#{anchor}", r.target),
+                            Some(anchor) if !r.target.contains('#') => {
+                                format!("{}#{anchor}", r.target)
+                            }
                             _ => r.target.clone(),
                         }
                     });
@@ -295,9 +300,9 @@ impl<'a> Reader<'a> {
                 "drawing" => {
                     let mark = out.len();
                     self.inline(child, context, out, after)?;
-                    let alt = child.find("docPr").and_then(|p| {
-                        p.attribute("descr").filter(|text| !text.trim().is_empty())
-                    });
+                    let alt = child
+                        .find("docPr")
+                        .and_then(|p| p.attribute("descr").filter(|text| !text.trim().is_empty()));
                     if let (Some(alt), [Span::Raw(image)]) = (alt, &mut out[mark..])
                         && let Some(rest) = image.strip_prefix("![")
                     {
@@ -310,8 +315,8 @@ impl<'a> Reader<'a> {
                         self.inline(base, context, out, after)?;
                     }
                 }
-                "pPr" | "rPr" | "del" | "moveFrom" | "rt" | "sdtPr" | "sdtEndPr" | "fldData" | "docPr"
-                | "sectPr" | "ctrlPr" => {}
+                "pPr" | "rPr" | "del" | "moveFrom" | "rt" | "sdtPr" | "sdtEndPr" | "fldData"
+                | "docPr" | "sectPr" | "ctrlPr" => {}
                 "p" if &*parent.name != "p" => {
                     // A paragraph of a drawing or of inline content.
                     self.inline(child, context, out, after)?;
@@ -364,7 +369,11 @@ impl<'a> Reader<'a> {
         match mark.attribute("fldCharType") {
             // Deeper than that no field is, and each one costs with every text.
             Some("begin") if self.fields.len() < 64 => {
-                self.fields.push(Field { instruction: String::new(), in_result: false, link: None });
+                self.fields.push(Field {
+                    instruction: String::new(),
+                    in_result: false,
+                    link: None,
+                });
             }
             Some("separate") => {
                 if let Some(field) = self.fields.last_mut() {
@@ -420,6 +429,10 @@ impl<'a> Reader<'a> {
     fn table(&mut self, table: &Element, out: &mut Vec<Block>) -> Result<(), Failure> {
         let mut rows = Vec::new();
         collect(table, "tr", &mut rows);
+        if rows.is_empty() {
+            // Text of what nests too deeply.
+            return self.blocks_into(table, out);
+        }
         let mut cells: Vec<Vec<Vec<Block>>> = Vec::new();
         for row in rows {
             let properties = row.child("trPr");
@@ -431,10 +444,14 @@ impl<'a> Reader<'a> {
             let mut line: Vec<Vec<Block>> = std::iter::repeat_with(Vec::new).take(before).collect();
             let mut columns = Vec::new();
             collect(row, "tc", &mut columns);
+            if columns.is_empty() {
+                line.push(self.blocks(row)?);
+            }
             for cell in columns {
                 let properties = cell.child("tcPr");
                 let merge = properties.and_then(|p| p.child("vMerge"));
-                let continues = merge.is_some_and(|merge| merge.attribute("val") != Some("restart"));
+                let continues =
+                    merge.is_some_and(|merge| merge.attribute("val") != Some("restart"));
                 let content = self.blocks(cell)?;
                 line.push(if continues { Vec::new() } else { content });
                 let span = count(properties.and_then(|p| p.value("gridSpan"))).min(MAX_COLUMNS);
@@ -488,7 +505,10 @@ fn collect<'e>(parent: &'e Element, name: &str, out: &mut Vec<&'e Element>) {
     for child in parent.elements() {
         if &*child.name == name {
             out.push(child);
-        } else if matches!(&*child.name, "sdt" | "sdtContent" | "ins" | "moveTo" | "customXml" | "smartTag") {
+        } else if matches!(
+            &*child.name,
+            "sdt" | "sdtContent" | "ins" | "moveTo" | "customXml" | "smartTag"
+        ) {
             collect(child, name, out);
         }
     }
@@ -587,7 +607,6 @@ fn plain(spans: &[Span]) -> String {
         })
         .collect()
 }
-
 
 #[cfg(test)]
 mod tests;

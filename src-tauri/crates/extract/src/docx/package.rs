@@ -33,7 +33,8 @@ impl<'a> Package<'a> {
     pub(super) fn open(bytes: &'a [u8]) -> Result<Self, Failure> {
         // A compound file: an encrypted document, or one of an old version.
         if bytes.starts_with(&[0xd0, 0xcf, 0x11, 0xe0]) {
-            let name: Vec<u8> = "EncryptedPackage".encode_utf16().flat_map(u16::to_le_bytes).collect();
+            let name: Vec<u8> =
+                "EncryptedPackage".encode_utf16().flat_map(u16::to_le_bytes).collect();
             return Err(if bytes.windows(name.len()).any(|window| window == name) {
                 Failure::Encrypted
             } else {
@@ -42,9 +43,8 @@ impl<'a> Package<'a> {
         }
         let zip = ZipArchive::new(Cursor::new(bytes))
             .map_err(|error| Failure::Damaged(format!("not a readable zip file ({error})")))?;
-        let index = (0..zip.len())
-            .filter_map(|at| Some((key(zip.name_for_index(at)?), at)))
-            .collect();
+        let index =
+            (0..zip.len()).filter_map(|at| Some((key(zip.name_for_index(at)?), at))).collect();
         Ok(Package { zip, index, budget: MAX_INPUT as u64, warnings: Vec::new() })
     }
 
@@ -63,7 +63,9 @@ impl<'a> Package<'a> {
         let Some(&at) = self.index.get(&key(path)) else { return Ok(None) };
         let mut bytes = Vec::new();
         let read = match self.zip.by_index(at) {
-            Ok(file) => file.take(limit + 1).read_to_end(&mut bytes).map_err(|error| error.to_string()),
+            Ok(file) => {
+                file.take(limit + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())
+            }
             Err(error) => Err(error.to_string()),
         };
         let length = bytes.len() as u64;
@@ -81,7 +83,9 @@ impl<'a> Package<'a> {
 
     /// A part as a tree; `None` if there is none.
     pub(super) fn xml(&mut self, path: &str) -> Result<Option<Element>, Failure> {
-        let Some(bytes) = self.read_limited(path, self.budget.min(MAX_PART))? else { return Ok(None) };
+        let Some(bytes) = self.read_limited(path, self.budget.min(MAX_PART))? else {
+            return Ok(None);
+        };
         match xml::parse(&bytes) {
             Ok((root, fault)) => {
                 if let Some(fault) = fault {
@@ -121,7 +125,8 @@ impl<'a> Package<'a> {
 
     fn part_of_kind(&mut self, kind: &str) -> Result<Option<String>, Failure> {
         let relations = self.relations("")?;
-        let found = relations.into_values().find(|relation| relation.kind == kind && !relation.external);
+        let found =
+            relations.into_values().find(|relation| relation.kind == kind && !relation.external);
         Ok(found.map(|relation| relation.target))
     }
 

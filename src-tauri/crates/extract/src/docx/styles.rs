@@ -44,7 +44,9 @@ impl Styles {
             let paragraph = style.child("pPr");
             let run = style.child("rPr");
             let toggled = |name| run.and_then(|run| toggle(run, name));
-            if style.attribute("default").is_some_and(is_on) && style.attribute("type") == Some("paragraph") {
+            if style.attribute("default").is_some_and(is_on)
+                && style.attribute("type") == Some("paragraph")
+            {
                 out.default_paragraph = Some(id.to_owned());
             }
             let named = NamedStyle {
@@ -78,7 +80,9 @@ impl Styles {
         let id = properties.and_then(|p| p.value("pStyle")).or(self.default_paragraph.as_deref());
         // The nearest style that says what it is decides, by its name or by its outline level.
         let of_style = |style: &NamedStyle| {
-            let level = style.outline.map(|level| if level < 9 { Kind::Heading(level + 1) } else { Kind::Text });
+            let level = style
+                .outline
+                .map(|level| if level < 9 { Kind::Heading(level + 1) } else { Kind::Text });
             kind_of_name(&style.name).or(level)
         };
         let by_style = match id {
@@ -105,10 +109,13 @@ impl Styles {
                 named.into_iter().find(|(_, level)| level.style.as_deref() == id).map(|(&at, _)| at)
             });
             let level = level.unwrap_or(0).min(MAX_LEVEL);
-            let format = levels.and_then(|levels| levels.get(&level)).map(|level| level.format.as_str());
+            let format =
+                levels.and_then(|levels| levels.get(&level)).map(|level| level.format.as_str());
             match format {
                 Some("none") => {}
-                Some("bullet") | None => return Kind::Item { level, list, ordered: false, number: 0 },
+                Some("bullet") | None => {
+                    return Kind::Item { level, list, ordered: false, number: 0 };
+                }
                 Some(_) => return Kind::Item { level, list, ordered: true, number: 0 },
             }
         } else if own.is_some() {
@@ -137,8 +144,16 @@ impl Styles {
             code: chain().any(|style| {
                 matches!(
                     style.name.as_str(),
-                    "verbatim char" | "html code" | "html typewriter" | "html sample" | "html keyboard"
-                        | "source text" | "code" | "code char" | "inline code" | "html preformatted char"
+                    "verbatim char"
+                        | "html code"
+                        | "html typewriter"
+                        | "html sample"
+                        | "html keyboard"
+                        | "source text"
+                        | "code"
+                        | "code char"
+                        | "inline code"
+                        | "html preformatted char"
                 )
             }),
         }
@@ -167,14 +182,19 @@ fn numbering_of(properties: Option<&Element>) -> Option<(Option<String>, Option<
 
 /// The built-in names, which Word keeps in English whatever its language.
 fn kind_of_name(name: &str) -> Option<Kind> {
-    if let Some(level) = name.strip_prefix("heading").and_then(|level| level.trim().parse::<u8>().ok()) {
+    if let Some(level) =
+        name.strip_prefix("heading").and_then(|level| level.trim().parse::<u8>().ok())
+    {
         return (1..=9).contains(&level).then_some(Kind::Heading(level));
     }
     let item = |ordered| Kind::Item { level: 0, list: name.to_owned(), ordered, number: 0 };
     Some(match name {
         "title" => Kind::Title,
-        "quote" | "intense quote" | "block text" | "block quote" | "block quotation" | "quotations" => Kind::Quote,
-        "source code" | "html preformatted" | "preformatted text" | "code" | "code block" => Kind::Code,
+        "quote" | "intense quote" | "block text" | "block quote" | "block quotation"
+        | "quotations" => Kind::Quote,
+        "source code" | "html preformatted" | "preformatted text" | "code" | "code block" => {
+            Kind::Code
+        }
         _ if name.starts_with("list bullet") => item(false),
         _ if name.starts_with("list number") => item(true),
         _ => return None,
@@ -195,7 +215,8 @@ fn lists(numbering: &Element) -> HashMap<String, HashMap<usize, Level>> {
     let mut by_style: HashMap<&str, &str> = HashMap::new();
     for definition in numbering.elements().filter(|e| &*e.name == "abstractNum") {
         let Some(id) = definition.attribute("abstractNumId") else { continue };
-        let levels = definition.elements().filter(|e| &*e.name == "lvl").filter_map(level).collect();
+        let levels =
+            definition.elements().filter(|e| &*e.name == "lvl").filter_map(level).collect();
         if let Some(style) = definition.value("styleLink") {
             by_style.insert(style, id);
         }
@@ -203,7 +224,8 @@ fn lists(numbering: &Element) -> HashMap<String, HashMap<usize, Level>> {
     }
     let mut out = HashMap::new();
     for list in numbering.elements().filter(|e| &*e.name == "num") {
-        let (Some(id), Some(definition)) = (list.attribute("numId"), list.value("abstractNumId")) else {
+        let (Some(id), Some(definition)) = (list.attribute("numId"), list.value("abstractNumId"))
+        else {
             continue;
         };
         let mut levels = HashMap::new();
@@ -212,7 +234,9 @@ fn lists(numbering: &Element) -> HashMap<String, HashMap<usize, Level>> {
             levels = linked.map_or_else(|| own.clone(), |(linked, _)| linked.clone());
         }
         for change in list.elements().filter(|e| &*e.name == "lvlOverride") {
-            let Some(at) = change.attribute("ilvl").and_then(|at| at.parse().ok()) else { continue };
+            let Some(at) = change.attribute("ilvl").and_then(|at| at.parse().ok()) else {
+                continue;
+            };
             if let Some((_, level)) = change.child("lvl").and_then(level) {
                 levels.insert(at, level);
             }

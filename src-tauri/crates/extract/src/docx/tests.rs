@@ -67,24 +67,55 @@ fn documents() {
         assert_eq!(read.body, expected, "{body}");
     };
     let style = |id: &str| format!("<w:pStyle w:val=\"{id}\"/>");
-    let item = |level: u8| format!("<w:numPr><w:ilvl w:val=\"{level}\"/><w:numId w:val=\"1\"/></w:numPr>");
+    let item =
+        |level: u8| format!("<w:numPr><w:ilvl w:val=\"{level}\"/><w:numId w:val=\"1\"/></w:numPr>");
     check("", "");
-    check(&(p(&style("berschrift1"), "One") + &p(&style("Sub"), "Two &amp; &#x41;")), "# One\n\n## Two & A\n");
+    check(
+        &(p(&style("berschrift1"), "One") + &p(&style("Sub"), "Two &amp; &#x41;")),
+        "# One\n\n## Two & A\n",
+    );
     check(&(p(&item(0), "a") + &p(&item(1), "b") + &p(&item(0), "c")), "3. a\n   - b\n4. c\n");
     check(&(p(&style("Q"), "q") + &p(&style("Q"), "r")), "> q\n>\n> r\n");
     check(&(p(&style("C"), "x *y*") + &p(&style("C"), "  z")), "```\nx *y*\n  z\n```\n");
-    let runs = r("<w:b/>", "bold ") + &r("<w:b w:val=\"0\"/><w:i/>", "it") + &r("<w:vanish/>", "gone") + &r("<w:dstrike/>", "no");
+    let runs = r("<w:b/>", "bold ")
+        + &r("<w:b w:val=\"0\"/><w:i/>", "it")
+        + &r("<w:vanish/>", "gone")
+        + &r("<w:dstrike/>", "no");
     check(&format!("<w:p>{runs}</w:p>"), "**bold** *it*~~no~~\n");
-    check(&format!("<w:p><w:ins>{}</w:ins><w:del>{}</w:del></w:p>", r("", "in"), "<w:r><w:delText>out</w:delText></w:r>"), "in\n");
+    check(
+        &format!(
+            "<w:p><w:ins>{}</w:ins><w:del>{}</w:del></w:p>",
+            r("", "in"),
+            "<w:r><w:delText>out</w:delText></w:r>"
+        ),
+        "in\n",
+    );
     check(&(p("<w:rPr><w:del/></w:rPr>", "joined ") + &p("", "line")), "joined line\n");
-    check(&format!("<w:p><w:hyperlink r:id=\"h\">{}</w:hyperlink></w:p>", r("", "here")), "[here](https://example.org/a%28b%29)\n");
+    check(
+        &format!("<w:p><w:hyperlink r:id=\"h\">{}</w:hyperlink></w:p>", r("", "here")),
+        "[here](https://example.org/a%28b%29)\n",
+    );
     let field = "<w:r><w:fldChar w:fldCharType=\"begin\"/></w:r><w:r><w:instrText> HYPERLINK \"http://x/\" \\l \"top\" </w:instrText></w:r><w:r><w:fldChar w:fldCharType=\"separate\"/></w:r>";
     let end = "<w:r><w:fldChar w:fldCharType=\"end\"/></w:r>";
-    check(&format!("<w:p>{field}{}{end}{}</w:p>", r("", "far"), r("", " near")), "[far](http://x/#top) near\n");
-    let note = "<w:r><w:footnoteReference w:id=\"2\"/></w:r><w:r><w:commentReference w:id=\"0\"/></w:r>";
-    check(&format!("<w:p>{}{note}</w:p>", r("", "See")), "See[^1][^c1]\n\n[^1]: Again\n\n[^c1]: Ann: Really?\n");
-    check("<w:p><w:r><w:t>a</w:t><w:br/><w:t>b</w:t><w:tab/><w:t>c</w:t><w:sym w:font=\"Symbol\" w:char=\"F061\"/></w:r></w:p>", "a\\\nb cα\n");
-    let choice = format!("<mc:AlternateContent><mc:Choice>{}</mc:Choice><mc:Fallback>{}</mc:Fallback></mc:AlternateContent>", r("", "once"), r("", "twice"));
+    check(
+        &format!("<w:p>{field}{}{end}{}</w:p>", r("", "far"), r("", " near")),
+        "[far](http://x/#top) near\n",
+    );
+    let note =
+        "<w:r><w:footnoteReference w:id=\"2\"/></w:r><w:r><w:commentReference w:id=\"0\"/></w:r>";
+    check(
+        &format!("<w:p>{}{note}</w:p>", r("", "See")),
+        "See[^1][^c1]\n\n[^1]: Again\n\n[^c1]: Ann: Really?\n",
+    );
+    check(
+        "<w:p><w:r><w:t>a</w:t><w:br/><w:t>b</w:t><w:tab/><w:t>c</w:t><w:sym w:font=\"Symbol\" w:char=\"F061\"/></w:r></w:p>",
+        "a\\\nb cα\n",
+    );
+    let choice = format!(
+        "<mc:AlternateContent><mc:Choice>{}</mc:Choice><mc:Fallback>{}</mc:Fallback></mc:AlternateContent>",
+        r("", "once"),
+        r("", "twice")
+    );
     check(&format!("<w:p>{choice}</w:p>"), "once\n");
 }
 
@@ -94,20 +125,35 @@ fn tables() {
         let read = docx(&document(&format!("<w:tbl>{rows}</w:tbl>"))).expect("a document");
         assert_eq!(read.body, expected, "{rows}");
     };
-    let cell = |properties: &str, content: &str| format!("<w:tc><w:tcPr>{properties}</w:tcPr>{content}</w:tc>");
+    let cell = |properties: &str, content: &str| {
+        format!("<w:tc><w:tcPr>{properties}</w:tcPr>{content}</w:tc>")
+    };
     let row = |cells: &[String]| format!("<w:tr>{}</w:tr>", cells.concat());
     let plain = |text: &str| cell("", &p("", text));
-    check(&(row(&[plain("a"), plain("b|c")]) + &row(&[plain("1"), cell("", &(p("", "x") + &p("", "y")))])), "| a | b\\|c |\n| --- | --- |\n| 1 | x<br>y |\n");
-    check(&(row(&[cell("<w:gridSpan w:val=\"2\"/>", &p("", "wide"))]) + &row(&[cell("<w:vMerge/>", &p("", "hidden")), plain("z")])), "| wide | |\n| --- | --- |\n| | z |\n");
+    check(
+        &(row(&[plain("a"), plain("b|c")])
+            + &row(&[plain("1"), cell("", &(p("", "x") + &p("", "y")))])),
+        "| a | b\\|c |\n| --- | --- |\n| 1 | x<br>y |\n",
+    );
+    check(
+        &(row(&[cell("<w:gridSpan w:val=\"2\"/>", &p("", "wide"))])
+            + &row(&[cell("<w:vMerge/>", &p("", "hidden")), plain("z")])),
+        "| wide | |\n| --- | --- |\n| | z |\n",
+    );
     check(&row(&[plain("box")]), "box\n");
     let inner = format!("<w:tbl>{}</w:tbl>", row(&[plain("m"), plain("n")]));
     check(&row(&[plain("o"), cell("", &inner)]), "| o | m n |\n| --- | --- |\n");
-    check(&row(&[cell("<w:gridSpan w:val=\"4000000000\"/>", &p("", "x")), plain("y")]).replace("4000000000", "2"), "| x | | y |\n| --- | --- | --- |\n");
+    check(
+        &row(&[cell("<w:gridSpan w:val=\"4000000000\"/>", &p("", "x")), plain("y")])
+            .replace("4000000000", "2"),
+        "| x | | y |\n| --- | --- | --- |\n",
+    );
 }
 
 #[test]
 fn images_are_attached_once() {
-    let drawing = "<w:r><w:drawing><wp:docPr descr=\"A [cat]\"/><a:blip r:embed=\"i\"/></w:drawing></w:r>";
+    let drawing =
+        "<w:r><w:drawing><wp:docPr descr=\"A [cat]\"/><a:blip r:embed=\"i\"/></w:drawing></w:r>";
     let read = docx(&document(&format!("<w:p>{drawing}{drawing}</w:p>"))).expect("a document");
     assert_eq!(read.body, "![A \\[cat\\]](image1.png)![A \\[cat\\]](image1.png)\n");
     assert_eq!(read.attachments.len(), 1);
@@ -140,7 +186,12 @@ fn hostile_packages() {
     assert_eq!(docx(&package(&[("word/document.xml", laughs)])).expect("a document").body, ".\n");
     let bomb = " ".repeat(100 << 20);
     assert!(matches!(docx(&package(&[("word/document.xml", &bomb)])), Err(Failure::TooLarge(_))));
-    let deep = format!("{}{}{}", "<w:tbl><w:tr><w:tc>".repeat(20_000), p("", "deep"), "</w:tc></w:tr></w:tbl>".repeat(20_000));
+    let deep = format!(
+        "{}{}{}",
+        "<w:tbl><w:tr><w:tc>".repeat(20_000),
+        p("", "deep"),
+        "</w:tc></w:tr></w:tbl>".repeat(20_000)
+    );
     assert!(docx(&document(&deep)).expect("a document").body.contains("deep"));
     let deep = format!("<w:p>{}{}", "<w:sdt><w:sdtContent>".repeat(20_000), r("", "deep"));
     let read = docx(&document(&deep)).expect("what can be read");
