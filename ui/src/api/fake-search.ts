@@ -159,7 +159,11 @@ export function fakeSearch(request: SearchRequest, notes: Searchable[], degraded
       }
     }
   }
-  hits.sort((a, b) => b.score - a.score || a.note - b.note);
+  const sort = filters.find((f) => f.key === "sort")?.value;
+  hits.sort((a, b) => {
+    if (sort === "title") return a.title.localeCompare(b.title);
+    return (sort === "updated" ? b.updated - a.updated : b.score - a.score) || a.note - b.note;
+  });
   const last = words.at(-1) ?? "";
   const nearest = hits.length === 0 && last.length > 3 ? nearestWord(last, notes) : null;
   return {

@@ -27,7 +27,8 @@ const screens = {
   },
   tasks: async (page) => {
     await page.locator("[role=treeitem]", { hasText: "Tasks" }).first().click();
-    await page.waitForTimeout(300);
+    await page.getByRole("heading", { name: "Tasks" }).waitFor();
+    await page.locator("[role=tabpanel]:not([hidden]) [role=option]").first().waitFor();
   },
   imports: async (page) => {
     await page.locator("[role=treeitem]", { hasText: "Imports" }).click();
@@ -50,7 +51,7 @@ const screens = {
     await page.getByRole("option").first().waitFor();
     await page.keyboard.press("Enter");
     await page.locator("[role=tab][aria-selected=true]", { hasText: "Vector" }).waitFor();
-    await page.waitForTimeout(400);
+    await page.locator(".cm-content").waitFor();
   },
 };
 
@@ -59,7 +60,6 @@ for (const [name, prepare] of Object.entries(screens)) {
     test(`access: ${name}, ${dark ? "dark" : "light"}`, async (open) => {
       const page = await open("", { dark });
       await prepare(page);
-      await page.waitForTimeout(150);
       await check(page, name);
     });
   }

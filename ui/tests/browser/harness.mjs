@@ -68,7 +68,8 @@ export async function run(filter) {
       const home = context ?? (await browser.newContext({ viewport: { width, height }, colorScheme: dark ? "dark" : "light", reducedMotion: "reduce" }));
       if (!context) contexts.push(home);
       const page = await home.newPage();
-      page.setDefaultTimeout(5_000);
+      // Generous: a busy machine is slow, and a right page is not made wrong by that.
+      page.setDefaultTimeout(60_000);
       page.on("pageerror", (e) => errors.push(e.stack ?? e.message));
       page.on("console", (m) => m.type() === "error" && errors.push(m.text()));
       await page.goto(`${base}/${file}${query}`);

@@ -120,10 +120,14 @@ test("search: a saved note appears in an open search; selection and focus stay",
 
 test("search: what is scrolled to stays in place when hits are added above", async (open) => {
   const page = await open("?notes=600");
-  await search(page, "units in:Archive sort:updated");
+  await search(page, "units sort:updated");
   const list = page.locator(`${active} [role=listbox]`);
   await list.evaluate((e) => (e.scrollTop = 2000));
-  await page.waitForTimeout(200);
+  await page.waitForFunction(() => {
+    const list = document.querySelector("[role=tabpanel]:not([hidden]) [role=listbox]");
+    const row = list.querySelector('[aria-posinset="25"]');
+    return row !== null && list.scrollTop === 2000;
+  });
   const topRow = () =>
     page.evaluate(() => {
       const list = document.querySelector("[role=tabpanel]:not([hidden]) [role=listbox]");
@@ -132,8 +136,12 @@ test("search: what is scrolled to stays in place when hits are added above", asy
       return { title: row.querySelector(".title").textContent, offset: Math.round(row.getBoundingClientRect().top - top) };
     });
   const before = await topRow();
+  // Sorted newest first, the new note comes above everything; the page must have asked again to know.
+  const asked = await page.evaluate(() => window.fakeShell.calls.filter((c) => c.name === "search").length);
   await page.evaluate(() => window.fakeShell.write("Units at the weir", "units"));
-  await page.waitForTimeout(700);
+  await page.waitForFunction((n) => window.fakeShell.calls.filter((c) => c.name === "search").length > n, asked);
+  await summary(page).getByText("601 hits").waitFor();
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
   equal(await topRow(), before, "the row at the top");
 });
 
@@ -155,7 +163,6 @@ test("search: only the last of many keystrokes is shown", async (open) => {
   await page.keyboard.press("Control+a");
   await page.keyboard.type("sourdough", { delay: 5 });
   await page.locator(`${active} [role=option]`, { hasText: "Sourdough" }).waitFor();
-  await page.waitForTimeout(300);
   equal((await titles(page))[0], "Sourdough", "the first hit");
 });
 
