@@ -216,7 +216,11 @@ fn a_person_goes_ahead_of_bulk() {
     let order = Arc::new(Mutex::new(Vec::new()));
     for (lane, number) in (0..50).map(|n| (Lane::Bulk, n)).chain([(Lane::Interactive, 99)]) {
         let order = Arc::clone(&order);
-        store.submit(lane, move |_| Ok(order.lock().unwrap().push(number)), |_| {});
+        let op = move |_: &mut Write<'_>| {
+            order.lock().unwrap().push(number);
+            Ok(())
+        };
+        store.submit(lane, op, |_| {});
     }
     release.send(()).unwrap();
     store.close().unwrap();
@@ -577,8 +581,9 @@ fn attachments_are_kept_once() {
     let tie = attachment.clone();
     let seq = store.write(Lane::Interactive, move |write| write.attach(id, &tie)).unwrap();
     assert_eq!(seq, Seq(2), "the indexes hear of it");
-    assert_eq!(store.read(|read| read.attachments(id)).unwrap(), [attachment.clone()]);
-    assert_eq!(store.read(|read| read.attachment(&digest)).unwrap(), Some(attachment));
+    let stored = store.read(|read| read.attachment(&digest)).unwrap();
+    assert_eq!(store.read(|read| read.attachments(id)).unwrap(), [attachment]);
+    assert_eq!(stored.map(|stored| stored.name), Some("scan “1”.pdf".to_owned()));
     assert_eq!(store.scrub(&|| false).unwrap().damage, []);
     fs::write(store.attachment_path(&digest), b"bytez").unwrap();
     assert_eq!(store.scrub(&|| false).unwrap().damage, [Damage::Attachment(digest)]);
@@ -861,10 +866,10 @@ impl Model {
             Op::Save { which, text, notebook, stale } => {
                 let Some(id) = pick(which) else { return };
                 let held = self.notes[&id].clone();
-                let note = ModelNote { text, notebook: place(notebook), ..held.clone() };
+                let wanted = ModelNote { text, notebook: place(notebook), ..held };
                 let base = if stale { held.revision + 1 } else { held.revision };
-                let result = save_at(store, Some(NoteId(id)), Some(base), &note.draft(), NOW);
-                let same = held.text == text && held.notebook == note.notebook;
+                let result = save_at(store, Some(NoteId(id)), Some(base), &wanted.draft(), NOW);
+                let same = held.text == text && held.notebook == wanted.notebook;
                 match result {
                     Ok(saved) if same => assert!(saved.unchanged),
                     Ok(saved) => {
@@ -874,7 +879,7 @@ impl Model {
                             held.chunks = None;
                         }
                         held.text = text;
-                        held.notebook = note.notebook;
+                        held.notebook = wanted.notebook;
                         held.revision += 1;
                     }
                     Err(StoreError::Conflict { .. }) => assert!(stale && !same),
