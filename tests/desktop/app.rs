@@ -1,5 +1,6 @@
 //! The app under test: started by WebKit's WebDriver, found by the roles and names that its pages give.
 
+use std::fmt::Display;
 use std::mem::ManuallyDrop;
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use thirtyfour::prelude::*;
-use thirtyfour::{Capabilities, Key, WindowHandle};
+use thirtyfour::{Capabilities, Key};
 
 use crate::desk::Desk;
 use crate::processes::Group;
@@ -17,6 +18,23 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long to wait before looking again.
 const GLANCE: Duration = Duration::from_millis(50);
+
+/// The main window's title.
+pub(crate) const MAIN_TITLE: &str = "^Commonplace$";
+
+/// What a start ends with: the choice of how to begin, or the tabs.
+const FIRST_SHOWN: &str = "main.first, [role=tablist]";
+
+/// The query bar of the tab in front.
+pub(crate) const QUERY_BAR: &str =
+    "[role=tabpanel]:not([hidden]) [role=combobox][aria-label=Search]";
+
+/// A page of the app; each has its own window, hidden or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Page {
+    Main,
+    Quick,
+}
 
 pub(crate) struct App<'a> {
     desk: &'a Desk,
@@ -39,7 +57,7 @@ pub(crate) fn binary() -> Result<PathBuf> {
 }
 
 impl<'a> App<'a> {
-    /// Starts the app on the desk's data folder and waits for its main window.
+    /// Starts the app on the desk's data folder and waits for what its main window shows first.
     pub(crate) async fn start(desk: &'a Desk) -> Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut server = desk.command("WebKitWebDriver");
@@ -49,22 +67,21 @@ impl<'a> App<'a> {
         wait_for("WebKitWebDriver", async || Ok(TcpStream::connect(("127.0.0.1", port)).ok()))
             .await?;
 
-        let data = desk.data();
         let mut capabilities = Capabilities::new();
-        let options = serde_json::json!({ "binary": binary()?, "args": ["--data", data] });
-        capabilities.insert("webkitgtk:browserOptions".to_owned(), options);
+        let options = serde_json::json!({ "binary": binary()?, "args": ["--data", desk.data()] });
+        capabilities.set("webkitgtk:browserOptions", options)?;
         let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities).await?;
         let app = Self { desk, driver: ManuallyDrop::new(driver), group };
-        app.look_at("index.html").await?;
-        app.find("[data-testid=tab-strip]").await?;
+        app.look_at(Page::Main).await?;
+        app.find(FIRST_SHOWN).await?;
         Ok(app)
     }
 
-    /// Ends the app and waits until its data folder is free again.
-    pub(crate) async fn quit(self) -> Result<()> {
-        let Self { desk, driver, group } = self;
-        ManuallyDrop::into_inner(driver).quit().await?;
-        let data = desk.data().into_os_string().into_encoded_bytes();
+    /// Closes the main window as its user would and waits until the app is gone.
+    pub(crate) async fn close(self) -> Result<()> {
+        self.desk.focus(MAIN_TITLE).await?;
+        self.desk.press("alt+F4")?;
+        let data = self.desk.data().into_os_string().into_encoded_bytes();
         wait_for("the app's end", async || {
             let running = std::fs::read_dir("/proc")?.flatten().any(|process| {
                 let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
@@ -73,17 +90,20 @@ impl<'a> App<'a> {
             Ok((!running).then_some(()))
         })
         .await?;
-        drop(group);
+        // The driver's session ended with the app; its process ends here.
+        drop(self.group);
         Ok(())
     }
 
     /// Makes the window that shows `page` the one that is looked at.
-    pub(crate) async fn look_at(&self, page: &str) -> Result<WindowHandle> {
-        wait_for(page, async || {
+    pub(crate) async fn look_at(&self, page: Page) -> Result<()> {
+        wait_for(format!("the page {page:?}"), async || {
             for handle in self.driver.windows().await? {
-                self.driver.switch_to_window(handle.clone()).await?;
-                if self.driver.current_url().await?.path().ends_with(page) {
-                    return Ok(Some(handle));
+                self.driver.switch_to_window(handle).await?;
+                let address = self.driver.current_url().await?;
+                let quick = address.path().ends_with("quick.html");
+                if address.scheme() == "tauri" && quick == (page == Page::Quick) {
+                    return Ok(Some(()));
                 }
             }
             Ok(None)
@@ -112,16 +132,16 @@ impl<'a> App<'a> {
     pub(crate) async fn texts(&self, css: &str) -> Result<Vec<String>> {
         let mut texts = Vec::new();
         for element in self.visible(css).await? {
-            texts.extend(element.text().await.ok());
+            texts.extend(text_of(&element).await);
         }
         Ok(texts)
     }
 
     /// Waits until one of the elements contains `text` and gives it.
     pub(crate) async fn find_text(&self, css: &str, text: &str) -> Result<WebElement> {
-        let found = wait_for(&format!("{text:?} in {css}"), async || {
+        let found = wait_for(format!("{text:?} in {css}"), async || {
             for element in self.visible(css).await? {
-                if element.text().await.is_ok_and(|shown| shown.contains(text)) {
+                if text_of(&element).await.is_some_and(|shown| shown.contains(text)) {
                     return Ok(Some(element));
                 }
             }
@@ -139,22 +159,23 @@ impl<'a> App<'a> {
 
     /// Replaces what is in the visible query bar, key by key.
     pub(crate) async fn search(&self, query: &str) -> Result<()> {
-        let bar = self.find("[data-testid=query-bar]").await?;
+        let bar = self.find(QUERY_BAR).await?;
         bar.click().await?;
         bar.send_keys(Key::Control + "a").await?;
         bar.send_keys(query).await?;
         Ok(())
     }
 
-    /// Sends keys to whatever has the focus in the page.
-    pub(crate) async fn keys(&self, keys: impl Into<thirtyfour::TypingData>) -> Result<()> {
-        Ok(self.driver.action_chain().send_keys(keys).perform().await?)
+    /// What stands in the input or text field that a CSS selector finds.
+    pub(crate) async fn value(&self, css: &str) -> Result<String> {
+        Ok(self.find(css).await?.prop("value").await?.unwrap_or_default())
     }
+}
 
-    /// Runs a script in the page and gives its value.
-    pub(crate) async fn script(&self, script: &str) -> Result<serde_json::Value> {
-        Ok(self.driver.execute(script, Vec::new()).await?.json().clone())
-    }
+/// What an element says, if it is still there. WebDriver's own text leaves out what ends in an ellipsis.
+async fn text_of(element: &WebElement) -> Option<String> {
+    let text = element.prop("textContent").await.ok()??;
+    Some(text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// Looks again until `look` gives something.
@@ -162,7 +183,7 @@ impl<'a> App<'a> {
 /// # Errors
 /// If `look` fails, or gave nothing for all of [`PATIENCE`].
 pub(crate) async fn wait_for<T>(
-    what: &str,
+    what: impl Display,
     mut look: impl AsyncFnMut() -> Result<Option<T>>,
 ) -> Result<T> {
     let started = Instant::now();

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result};
 
+use crate::app::wait_for;
 use crate::processes::{Group, on_path, output};
 
 /// Programs that come from system packages; `cargo xtask setup` installs them.
@@ -115,6 +116,22 @@ impl Desk {
     /// Presses keys together, wherever the focus is, as with `ctrl+alt+space`.
     pub(crate) fn press(&self, keys: &str) -> Result<()> {
         self.xdotool(&["key", "--clearmodifiers", keys]).map(drop)
+    }
+
+    /// Waits for a visible window whose title matches the expression and gives it the keyboard.
+    pub(crate) async fn focus(&self, title: &str) -> Result<()> {
+        let window = wait_for(format!("a window titled {title}"), async || {
+            // It fails while there is none.
+            let found =
+                self.xdotool(&["search", "--onlyvisible", "--name", title]).unwrap_or_default();
+            Ok(found.lines().next().map(str::to_owned))
+        });
+        self.xdotool(&["windowactivate", "--sync", &window.await?]).map(drop)
+    }
+
+    /// Types into whatever window has the keyboard.
+    pub(crate) fn type_text(&self, text: &str) -> Result<()> {
+        self.xdotool(&["type", "--delay", "20", text]).map(drop)
     }
 
     /// Drags `paths` from another program's window at the lower right of the screen to `x`, `y`; `over` runs while they

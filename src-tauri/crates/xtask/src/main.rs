@@ -7,6 +7,7 @@
 
 mod fetch;
 mod model;
+mod notices;
 mod run;
 mod setup;
 mod shell;
@@ -57,6 +58,8 @@ enum Task {
     },
     /// Build an installable package (a .deb on Debian and Ubuntu).
     Package,
+    /// Write assets/THIRD-PARTY-NOTICES.md anew, after a change of dependencies.
+    Notices,
     /// Only set up what building, running and testing need.
     Setup,
 }
@@ -97,6 +100,11 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Dev { arguments } => {
             setup::ensure(&workspace, Need::Building)?;
             run::dev(&workspace, &arguments)
+        }
+        Task::Notices => {
+            setup::ensure(&workspace, Need::Building)?;
+            notices::write(&workspace)?;
+            Ok(ExitCode::SUCCESS)
         }
         Task::Package => {
             setup::ensure(&workspace, Need::Building)?;

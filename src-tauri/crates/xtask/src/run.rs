@@ -8,6 +8,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, ensure};
 
+use crate::notices;
 use crate::shell::{self, Workspace};
 
 /// What is searched for in the welcome notes when there is no display: a mode and a query.
@@ -74,6 +75,7 @@ pub(crate) fn dev(workspace: &Workspace, arguments: &[OsString]) -> Result<ExitC
 /// Builds the installable package and says where it is.
 pub(crate) fn package(workspace: &Workspace) -> Result<ExitCode> {
     build(workspace)?;
+    notices::write(workspace)?;
     let folder = workspace.target.join("release/bundle");
     if folder.exists() {
         fs::remove_dir_all(&folder)

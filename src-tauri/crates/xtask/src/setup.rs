@@ -38,7 +38,6 @@ const PACKAGES: &[Package] = &[
         ..package("pkg-config", "finds the system's libraries", Need::Building)
     },
     package("libwebkit2gtk-4.1-dev", "the window's web view", Need::Building),
-    package("libayatana-appindicator3-dev", "the tray icon", Need::Building),
     Package {
         instead: &["pip3"],
         ..package("python3-pip", "fetches the embedding model", Need::Building)
