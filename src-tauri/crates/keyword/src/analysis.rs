@@ -224,6 +224,12 @@ fn class(c: char) -> Class {
     if c.is_ascii() {
         return if c.is_ascii_alphanumeric() { Class::Word } else { Class::Gap };
     }
+    // The letters of most text, without asking the Unicode tables.
+    if matches!(c, '\u{c0}'..='\u{24f}' | '\u{388}'..='\u{3ff}' | '\u{400}'..='\u{481}' | '\u{621}'..='\u{64a}')
+        && !matches!(c, '×' | '÷' | '\u{38b}' | '\u{38d}' | '\u{3a2}' | '\u{3f6}' | '\u{640}')
+    {
+        return Class::Word;
+    }
     if c < '\u{e00}' {
         return if c.is_alphanumeric() { Class::Word } else { Class::Gap };
     }

@@ -260,7 +260,7 @@ impl Analyser {
             if token.lower != token.text {
                 words.accented.push((words.marks.len(), token.lower.into()));
             }
-            words.marks.push(stop_word_languages(token.text));
+            words.marks.push(stop_word_languages(token.lower));
             words.shapes.push(token.shape);
         });
     }

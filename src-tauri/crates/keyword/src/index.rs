@@ -62,7 +62,7 @@ struct Writing {
 }
 
 enum Writer {
-    Ready(IndexWriter),
+    Ready(Box<IndexWriter>),
     /// It failed; the next change makes another.
     Failed,
     Closed,
@@ -143,7 +143,7 @@ impl KeywordIndex {
             let mut writing = lock(&index.writing);
             let visible = lock(&index.visible);
             if let Source::Folder { index: tantivy, .. } = &visible.source {
-                writing.writer = Writer::Ready(writer(tantivy)?);
+                writing.writer = Writer::Ready(Box::new(writer(tantivy)?));
             }
             writing.known = visible.disk.ids().collect();
             drop((writing, visible));
@@ -354,7 +354,7 @@ impl KeywordIndex {
                 let Source::Folder { index, .. } = &visible.source else {
                     return Err(KeywordError::Closed);
                 };
-                writing.writer = Writer::Ready(writer(index)?);
+                writing.writer = Writer::Ready(Box::new(writer(index)?));
                 // What was hidden by notes in memory is on disk all the same.
                 let hidden = visible.fresh.keys().copied();
                 writing.known = visible.disk.ids().chain(hidden).collect();

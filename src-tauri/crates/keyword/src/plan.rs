@@ -97,7 +97,7 @@ impl Planner {
                         field: word.field,
                         position,
                     });
-                    ranges.push(token.range.clone());
+                    ranges.push(token.range);
                 }
                 position += 1;
             });

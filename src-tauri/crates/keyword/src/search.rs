@@ -28,6 +28,8 @@ const PREFIX_WEIGHT: f32 = 0.4;
 const MAX_SIMILAR: usize = 12;
 /// Misspelt words of one query that are forgiven; each costs a walk over the dictionary.
 const MAX_FUZZY: u32 = 6;
+/// Groups of more words than this are pasted text: spelling is not looked at.
+const LONG_GROUP: usize = 12;
 /// A word that more notes have than this is taken to be spelt as meant.
 const FEW_HITS: usize = 2;
 /// Groups of up to this many words are short: notes with all of them come first.
@@ -36,7 +38,7 @@ const SHORT_GROUP: usize = 4;
 /// number of occurrences of some of them can be worth (K1 + 1 each).
 const ALL_WORDS_WEIGHT: f32 = 2.5;
 /// Hits that are looked at again for words standing together.
-const RERANKED: usize = 100;
+const RERANKED: usize = 200;
 /// Neighbouring words in the query that stand together in the note add this much of what the
 /// rarer of the two counts.
 const PROXIMITY_WEIGHT: f32 = 0.3;
@@ -44,6 +46,9 @@ const PROXIMITY_WEIGHT: f32 = 0.3;
 const MAX_PAIRS: usize = 24;
 /// Farther apart than this many words, two words do not belong together.
 const NEAR: u32 = 8;
+
+/// A position in a phrase, the folded word there, and whether one that begins so will do.
+type Slot = (u32, String, bool);
 
 /// Documents with the weighted count of what was looked up.
 type Postings = Vec<(u32, f32)>;
@@ -56,6 +61,13 @@ struct Pair {
     weight: f32,
 }
 
+/// A short group as a phrase, and what it adds where it stands as one.
+struct ShortPhrase {
+    slots: Vec<Slot>,
+    field: Option<Field>,
+    bonus: f32,
+}
+
 pub(crate) struct Evaluation<'a> {
     snapshot: &'a Snapshot,
     planner: &'a mut Planner,
@@ -66,6 +78,7 @@ pub(crate) struct Evaluation<'a> {
     scores: Vec<f32>,
     counts: Vec<f32>,
     pairs: Vec<Pair>,
+    phrases: Vec<ShortPhrase>,
     fuzzy_left: u32,
     average_length: f32,
     /// The document to explain, and the explanation.
@@ -93,6 +106,7 @@ impl<'a> Evaluation<'a> {
             scores: if scored { vec![0.0; span] } else { Vec::new() },
             counts: vec![0.0; span],
             pairs: Vec::new(),
+            phrases: Vec::new(),
             fuzzy_left: MAX_FUZZY,
             average_length: (snapshot.length as f32 / snapshot.notes.max(1) as f32).max(1.0),
             trace: None,
@@ -234,18 +248,23 @@ impl<'a> Evaluation<'a> {
             return Ok(Postings::new());
         }
         self.fuzzy_left -= 1;
-        let pool = if unit.field == Some(Field::Title) { Pool::Title } else { Pool::Text };
         let mut similar: FxHashMap<String, u32> = FxHashMap::default();
-        for part in &self.snapshot.parts {
-            self.poll()?;
-            part.segment.similar(pool, &unit.text, distance, unit.prefix, &mut |term, count| {
-                match similar.get_mut(term) {
-                    Some(known) => *known += count,
-                    None => {
-                        similar.insert(term.to_owned(), count);
-                    }
-                }
-            })?;
+        for (pool, _) in searched_pools(unit.field) {
+            for part in &self.snapshot.parts {
+                self.poll()?;
+                part.segment.similar(
+                    pool,
+                    &unit.text,
+                    distance,
+                    unit.prefix,
+                    &mut |term, count| match similar.get_mut(term) {
+                        Some(known) => *known += count,
+                        None => {
+                            similar.insert(term.to_owned(), count);
+                        }
+                    },
+                )?;
+            }
         }
         let first = unit.text.chars().next();
         let mut ranked: Vec<(usize, Reverse<u32>, String)> = similar
@@ -342,11 +361,17 @@ impl<'a> Evaluation<'a> {
         if planned.len() > MAX_WORDS {
             planned = self.rarest(planned)?;
         }
+        // In a long text a word more or less makes no difference.
+        if planned.len() > LONG_GROUP {
+            self.fuzzy_left = 0;
+        }
         let mut group = self.none();
         let short = scored && (2..=SHORT_GROUP).contains(&planned.len());
         let mut all = short.then(|| self.scope.clone());
         let mut most = 0.0;
         let mut previous: Option<(Unit, f32)> = None;
+        let mut slots: Vec<Slot> = Vec::new();
+        let mut field = None;
         for word in planned {
             let mut sets = Vec::with_capacity(word.units.len());
             let mut best = 0.0f32;
@@ -354,6 +379,10 @@ impl<'a> Evaluation<'a> {
                 let (postings, idf) = self.unit(&unit, scored)?;
                 sets.push(self.bits(&postings));
                 best += idf;
+                if short {
+                    field = unit.field;
+                    slots.push((unit.position, unit.text.clone(), false));
+                }
                 if scored {
                     if let Some((first, first_idf)) = previous.take()
                         && self.pairs.len() < MAX_PAIRS
@@ -393,6 +422,7 @@ impl<'a> Evaluation<'a> {
             {
                 lines.push(format!("{bonus:.3} = all words"));
             }
+            self.phrases.push(ShortPhrase { slots, field, bonus });
         }
         Ok(group)
     }
@@ -428,13 +458,7 @@ impl<'a> Evaluation<'a> {
         if slots.is_empty() {
             return Ok(self.none());
         }
-        let mut pools = Vec::new();
-        if field != Some(Field::Title) {
-            pools.push((Pool::Text, 1.0));
-        }
-        if field != Some(Field::Body) {
-            pools.push((Pool::Title, WEIGHTS.title));
-        }
+        let pools = searched_pools(field);
         let cancelled = self.cancelled;
         let postings = self.gather(|segment, add| {
             for &(pool, weight) in &pools {
@@ -511,6 +535,7 @@ impl<'a> Evaluation<'a> {
     /// Adds to the scores of `ats` for query neighbours that stand together there.
     fn score_neighbours(&mut self, ats: &[u32]) -> Result<(), KeywordError> {
         let pairs = std::mem::take(&mut self.pairs);
+        let phrases = std::mem::take(&mut self.phrases);
         if pairs.is_empty() {
             return Ok(());
         }
@@ -523,6 +548,32 @@ impl<'a> Evaluation<'a> {
             let until = sorted.partition_point(|&at| at < end);
             if from == until {
                 continue;
+            }
+            for phrase in &phrases {
+                let mut together: Vec<u32> = Vec::new();
+                for (pool, _) in searched_pools(phrase.field) {
+                    let docs = sorted[from..until].iter().map(|at| at - part.base);
+                    let mut visit = |doc, _| together.push(part.base + doc);
+                    phrase_in(
+                        &part.segment,
+                        pool,
+                        &phrase.slots,
+                        0,
+                        docs,
+                        self.cancelled,
+                        &mut visit,
+                    )?;
+                }
+                together.sort_unstable();
+                together.dedup();
+                for at in together {
+                    self.scores[at as usize] += phrase.bonus;
+                    if let Some((traced, lines)) = &mut self.trace
+                        && *traced == at
+                    {
+                        lines.push(format!("{:.3} = as a phrase", phrase.bonus));
+                    }
+                }
             }
             for pair in &pairs {
                 self.poll()?;
@@ -588,15 +639,24 @@ fn nearness(firsts: &[u32], seconds: &[u32], gap: u32) -> f32 {
     best
 }
 
-/// Visits the documents in which the slots' words follow each other, with how often they do.
-fn phrase_in_segment(
+/// Where the words of a field stand, and their weights.
+fn searched_pools(field: Option<Field>) -> Vec<(Pool, f32)> {
+    let mut pools = Vec::new();
+    if field != Some(Field::Title) {
+        pools.push((Pool::Text, 1.0));
+    }
+    if field != Some(Field::Body) {
+        pools.push((Pool::Title, WEIGHTS.title));
+    }
+    pools
+}
+
+/// The terms that may stand at each slot.
+fn slot_terms(
     segment: &crate::segment::Segment,
     pool: Pool,
-    slots: &[(u32, String, bool)],
-    slop: u32,
-    cancelled: &(dyn Fn() -> bool + Sync),
-    visit: &mut dyn FnMut(u32, u32),
-) -> Result<(), KeywordError> {
+    slots: &[Slot],
+) -> Result<Vec<Vec<String>>, KeywordError> {
     /// Words that a single character may begin.
     const ALTERNATIVES: usize = 256;
     let mut terms: Vec<Vec<String>> = Vec::with_capacity(slots.len());
@@ -607,6 +667,19 @@ fn phrase_in_segment(
             vec![text.clone()]
         });
     }
+    Ok(terms)
+}
+
+/// Visits the documents in which the slots' words follow each other, with how often they do.
+fn phrase_in_segment(
+    segment: &crate::segment::Segment,
+    pool: Pool,
+    slots: &[Slot],
+    slop: u32,
+    cancelled: &(dyn Fn() -> bool + Sync),
+    visit: &mut dyn FnMut(u32, u32),
+) -> Result<(), KeywordError> {
+    let terms = slot_terms(segment, pool, slots)?;
     // Documents with all of the words, by the rarest first.
     let mut order: Vec<(u64, usize)> = Vec::with_capacity(slots.len());
     for (index, alternatives) in terms.iter().enumerate() {
@@ -638,16 +711,32 @@ fn phrase_in_segment(
         }
     }
     let Some(candidates) = candidates else { return Ok(()) };
+    phrase_in(segment, pool, slots, slop, candidates.iter(), cancelled, visit)
+}
+
+/// As [`phrase_in_segment`], among some documents, which must ascend.
+fn phrase_in(
+    segment: &crate::segment::Segment,
+    pool: Pool,
+    slots: &[Slot],
+    slop: u32,
+    docs: impl Iterator<Item = u32>,
+    cancelled: &(dyn Fn() -> bool + Sync),
+    visit: &mut dyn FnMut(u32, u32),
+) -> Result<(), KeywordError> {
     let mut readers: Vec<Vec<Positions<'_>>> = Vec::with_capacity(slots.len());
-    for alternatives in &terms {
+    for alternatives in slot_terms(segment, pool, slots)? {
         let mut row = Vec::with_capacity(alternatives.len());
-        for term in alternatives {
+        for term in &alternatives {
             row.extend(segment.positions(pool, term)?);
+        }
+        if row.is_empty() {
+            return Ok(());
         }
         readers.push(row);
     }
     let mut places: Vec<Vec<u32>> = vec![Vec::new(); slots.len()];
-    for (number, doc) in candidates.iter().enumerate() {
+    for (number, doc) in docs.enumerate() {
         if number % 256 == 255 && cancelled() {
             return Err(KeywordError::Cancelled);
         }
@@ -659,6 +748,13 @@ fn phrase_in_segment(
             if row.len() > 1 {
                 places.sort_unstable();
             }
+            if places.is_empty() {
+                break;
+            }
+        }
+        if places.iter().any(Vec::is_empty) {
+            places.iter_mut().for_each(Vec::clear);
+            continue;
         }
         let count = occurrences(&places, slots, slop);
         if count > 0 {
@@ -669,7 +765,7 @@ fn phrase_in_segment(
 }
 
 /// How many first words are followed by the others in order, with at most `slop` words between.
-fn occurrences(places: &[Vec<u32>], slots: &[(u32, String, bool)], slop: u32) -> u32 {
+fn occurrences(places: &[Vec<u32>], slots: &[Slot], slop: u32) -> u32 {
     let mut from = vec![0usize; places.len()];
     let mut count = 0;
     'starts: for &start in &places[0] {

@@ -136,7 +136,7 @@ fn language_of(text: &str, tokenizer: &mut Tokenizer) -> TextLanguage {
     const SAMPLE: usize = 4096;
     let sample = &text[..text.floor_char_boundary(SAMPLE)];
     let mut marks = Vec::new();
-    tokenizer.tokenize(sample, |token| marks.push(stop_word_languages(token.text)));
+    tokenizer.tokenize(sample, |token| marks.push(stop_word_languages(token.lower)));
     TextLanguage::detect(sample, marks.into_iter())
 }
 
