@@ -1,6 +1,8 @@
 //! PDF: the text layer page by page in reading order, and the document's properties.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pdf_oxide::PdfDocument;
 use pdf_oxide::object::Object;
@@ -9,20 +11,27 @@ use crate::{Extracted, Failure, date, inline, keywords, text, yaml};
 
 /// A page tree that repeats itself has more.
 const MAX_PAGES: usize = 20_000;
+/// Where `startxref` is looked for; the standard says the last kilobyte.
+const END_BYTES: usize = 4096;
+/// A picture's dictionary is shorter.
+const DICTIONARY_BYTES: usize = 4096;
 /// Bytes of text; the longest books have a tenth of it.
 const MAX_TEXT: usize = 64 << 20;
 
 pub(crate) fn pdf(bytes: &[u8]) -> Result<Extracted, Failure> {
     let damaged = |error: &pdf_oxide::Error| Failure::Damaged(error.to_string());
-    let document = PdfDocument::from_bytes(bytes.to_vec()).map_err(|error| match error {
-        pdf_oxide::Error::EncryptedPdf => Failure::Encrypted,
-        error => damaged(&error),
-    })?;
+    let bytes =
+        if is_cut(bytes) { Cow::Owned(without_images(bytes)) } else { Cow::Borrowed(bytes) };
+    let document =
+        guarded(|| PdfDocument::from_bytes(bytes.into_owned()))?.map_err(|error| match error {
+            pdf_oxide::Error::EncryptedPdf => Failure::Encrypted,
+            error => damaged(&error),
+        })?;
     // An empty user password opens the file for everyone, and is tried by itself.
     if document.is_encrypted() && !document.is_authenticated() {
         return Err(Failure::Encrypted);
     }
-    let count = document.page_count().map_err(|error| damaged(&error))?;
+    let count = guarded(|| document.page_count())?.map_err(|error| damaged(&error))?;
     let mut warnings = Vec::new();
     let mut body = String::new();
     let mut unreadable = None;
@@ -33,7 +42,8 @@ pub(crate) fn pdf(bytes: &[u8]) -> Result<Extracted, Failure> {
             break;
         }
         read += 1;
-        match document.extract_text(page) {
+        match guarded(|| document.extract_text(page)).and_then(|read| read.map_err(|e| damaged(&e)))
+        {
             Ok(text) if text.trim().is_empty() => without_text += 1,
             Ok(text) => {
                 if !body.is_empty() {
@@ -41,24 +51,24 @@ pub(crate) fn pdf(bytes: &[u8]) -> Result<Extracted, Failure> {
                 }
                 page_markdown(&text, &mut body);
             }
-            Err(error) => {
+            Err(failure) => {
                 failed += 1;
-                unreadable = Some(error);
+                unreadable = Some(failure);
             }
         }
     }
-    if let Some(error) = &unreadable {
+    if let Some(failure) = unreadable {
         if failed == read {
-            return Err(damaged(error));
+            return Err(failure);
         }
-        warnings.push(format!("{failed} of {read} pages could not be read ({error})."));
+        warnings.push(format!("{failed} of {read} pages could not be read."));
     }
     if without_text == read {
         warnings.push("The document has no text layer: its pages are pictures.".to_owned());
     } else if without_text > 0 {
         warnings.push(format!("{without_text} of {read} pages have no text layer."));
     }
-    let info = info(&document);
+    let info = guarded(|| info(&document)).unwrap_or_default();
     let field = |name: &str| info.get(name).map(String::as_str);
     Ok(Extracted {
         title: field("Title").and_then(crate::document_title),
@@ -72,6 +82,43 @@ pub(crate) fn pdf(bytes: &[u8]) -> Result<Extracted, Failure> {
         warnings,
         keep_original: true,
     })
+}
+
+/// The parser's own panics, which a few damaged files in a thousand cause, are failures here.
+fn guarded<T>(read: impl FnOnce() -> T) -> Result<T, Failure> {
+    catch_unwind(AssertUnwindSafe(read))
+        .map_err(|_| Failure::Damaged("the PDF reader gave up on it".to_owned()))
+}
+
+/// Whether the end is missing, and with it the table of the file's objects.
+fn is_cut(bytes: &[u8]) -> bool {
+    let end = &bytes[bytes.len().saturating_sub(END_BYTES)..];
+    find(end, b"startxref").is_none()
+}
+
+/// The file without its pictures. In a file without a table the parser looks for the end of each
+/// object in a time that grows with the square of its size; what is shifted is looked up nowhere.
+fn without_images(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some(at) = find(rest, b"stream") {
+        let (head, data) = rest.split_at(at + b"stream".len());
+        out.extend_from_slice(head);
+        rest = data;
+        let dictionary = &head[head.len().saturating_sub(DICTIONARY_BYTES)..];
+        let start = dictionary.windows(4).rposition(|window| window == b" obj").unwrap_or(0);
+        let is_end = head.ends_with(b"endstream");
+        if !is_end && find(&dictionary[start..], b"/Image").is_some() {
+            rest = find(data, b"endstream").map_or(&[], |end| &data[end..]);
+            out.push(b'\n');
+        }
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
+fn find(bytes: &[u8], pattern: &[u8]) -> Option<usize> {
+    bytes.windows(pattern.len()).position(|window| window == pattern)
 }
 
 /// A page's lines, escaped; its bullets become list items.

@@ -175,6 +175,16 @@ fn pdfs() {
     assert_eq!(found.title.as_deref(), Some("Report"));
     assert_eq!(found.front_matter, "author: \"Ann\"\n");
     assert_eq!((found.created_ms, found.warnings.len()), (Some(1000), 0));
+    // Without the table at its end, and with a picture whose bytes look like anything.
+    let text = "BT /F1 12 Tf 72 720 Td (Still here) Tj ET";
+    let whole = String::from_utf8(pdf(
+        text,
+        "<< /Subtype /Image /Length 9 >>\nstream\n 9 0 obj \nendstream",
+        "",
+    ))
+    .expect("ASCII");
+    let cut = &whole[..whole.find("xref\n0 7").expect("a table")];
+    assert_eq!(read("a.pdf", cut.as_bytes()).body, "Still here\n");
     let empty = read_pdf("");
     assert_eq!(empty.body, "");
     assert!(empty.warnings[0].contains("no text layer"));
