@@ -11,7 +11,7 @@ use crate::document::{Facet, Origin, Pool, stem_term};
 use crate::plan::{
     PlannedWord, Planner, Source, Unit, WEIGHTS, asked_for, wants_trashed, whole_text,
 };
-use crate::segment::Positions;
+use crate::segment::{Positions, Segment, Spelling};
 use crate::snapshot::{Bits, Snapshot};
 use crate::{KeywordError, KeywordHit, KeywordHits};
 
@@ -161,10 +161,7 @@ impl<'a> Evaluation<'a> {
     /// Runs `visit` over the parts and collects the weighted counts it makes.
     fn gather(
         &mut self,
-        mut visit: impl FnMut(
-            &crate::segment::Segment,
-            &mut dyn FnMut(u32, f32),
-        ) -> Result<(), KeywordError>,
+        mut visit: impl FnMut(&Segment, &mut dyn FnMut(u32, f32)) -> Result<(), KeywordError>,
     ) -> Result<Postings, KeywordError> {
         let mut postings = Postings::new();
         let mut touched: Vec<u32> = Vec::new();
@@ -248,22 +245,19 @@ impl<'a> Evaluation<'a> {
             return Ok(Postings::new());
         }
         self.fuzzy_left -= 1;
+        let spelling = Spelling::new(&unit.text, distance, unit.prefix)?;
         let mut similar: FxHashMap<String, u32> = FxHashMap::default();
         for (pool, _) in searched_pools(unit.field) {
             for part in &self.snapshot.parts {
                 self.poll()?;
-                part.segment.similar(
-                    pool,
-                    &unit.text,
-                    distance,
-                    unit.prefix,
-                    &mut |term, count| match similar.get_mut(term) {
-                        Some(known) => *known += count,
-                        None => {
-                            similar.insert(term.to_owned(), count);
-                        }
-                    },
-                )?;
+                part.segment.similar(pool, &spelling, &mut |term, count| match similar
+                    .get_mut(term)
+                {
+                    Some(known) => *known += count,
+                    None => {
+                        similar.insert(term.to_owned(), count);
+                    }
+                })?;
             }
         }
         let first = unit.text.chars().next();
@@ -271,8 +265,7 @@ impl<'a> Evaluation<'a> {
             .into_iter()
             .map(|(term, count)| {
                 // A wrong first letter is the rarest of slips.
-                let edits = crate::segment::edit_distance(&unit.text, &term, unit.prefix) * 2
-                    + usize::from(term.chars().next() != first);
+                let edits = spelling.edits(&term) * 2 + usize::from(term.chars().next() != first);
                 (edits, Reverse(count), term)
             })
             .collect();
@@ -653,7 +646,7 @@ fn searched_pools(field: Option<Field>) -> Vec<(Pool, f32)> {
 
 /// The terms that may stand at each slot.
 fn slot_terms(
-    segment: &crate::segment::Segment,
+    segment: &Segment,
     pool: Pool,
     slots: &[Slot],
 ) -> Result<Vec<Vec<String>>, KeywordError> {
@@ -672,7 +665,7 @@ fn slot_terms(
 
 /// Visits the documents in which the slots' words follow each other, with how often they do.
 fn phrase_in_segment(
-    segment: &crate::segment::Segment,
+    segment: &Segment,
     pool: Pool,
     slots: &[Slot],
     slop: u32,
@@ -716,7 +709,7 @@ fn phrase_in_segment(
 
 /// As [`phrase_in_segment`], among some documents, which must ascend.
 fn phrase_in(
-    segment: &crate::segment::Segment,
+    segment: &Segment,
     pool: Pool,
     slots: &[Slot],
     slop: u32,
@@ -896,7 +889,7 @@ fn by_column(
                         ranked.push((rank, part.segment.id(doc), doc));
                     }
                 }
-                let in_memory = matches!(&*part.segment, crate::segment::Segment::Fresh(_));
+                let in_memory = matches!(&*part.segment, Segment::Fresh(_));
                 let ranked = if in_memory { ranked } else { first(ranked, wanted) };
                 for (_, id, doc) in ranked {
                     titled.push((part.segment.sort_title(doc)?, id, part.base + doc));

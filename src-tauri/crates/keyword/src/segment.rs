@@ -7,8 +7,8 @@ use std::sync::Arc;
 use note::{NoteId, Timestamp};
 use tantivy::columnar::{Column, StrColumn};
 use tantivy::postings::{Postings, SegmentPostings, TermInfo};
-use tantivy::query::FuzzyTermQuery;
-use tantivy::schema::IndexRecordOption;
+use tantivy::query::{DfaWrapper, FuzzyTermQuery};
+use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{DocSet, InvertedIndexReader, SegmentReader, TERMINATED, Term};
 
 use crate::document::{Facet, Lines, Pool};
@@ -22,7 +22,6 @@ pub(crate) enum Segment {
 
 /// A committed tantivy segment, deletions apart.
 pub(crate) struct DiskSegment {
-    fields: Fields,
     max_doc: u32,
     pools: [Arc<InvertedIndexReader>; 4],
     id: Column<i64>,
@@ -92,7 +91,6 @@ impl DiskSegment {
         let columns = reader.fast_fields();
         let length = columns.u64("length")?;
         let mut segment = DiskSegment {
-            fields,
             max_doc: reader.max_doc(),
             pools,
             id: columns.i64("id")?,
@@ -356,27 +354,17 @@ impl Segment {
         }
     }
 
-    /// Terms within `distance` edits of `word` (of a beginning, for a prefix), with how many
-    /// documents have them.
+    /// Terms spelt nearly alike, with how many documents have them.
     pub(crate) fn similar(
         &self,
         pool: Pool,
-        word: &str,
-        distance: u8,
-        prefix: bool,
+        spelling: &Spelling<'_>,
         visit: &mut dyn FnMut(&str, u32),
-    ) -> tantivy::Result<()> {
+    ) -> io::Result<()> {
         match self {
             Segment::Disk(segment) => {
-                let term = Term::from_field_text(segment.fields.pool(pool), word);
-                let query = if prefix {
-                    FuzzyTermQuery::new_prefix(term, distance, true)
-                } else {
-                    FuzzyTermQuery::new(term, distance, true)
-                };
-                let automaton = query.automaton()?;
-                let mut stream =
-                    segment.pools[pool as usize].terms().search(automaton).into_stream()?;
+                let terms = segment.pools[pool as usize].terms();
+                let mut stream = terms.search(&spelling.automaton).into_stream()?;
                 while let Some((key, info)) = stream.next() {
                     if let Ok(term) = std::str::from_utf8(key) {
                         visit(term, info.doc_freq);
@@ -386,8 +374,7 @@ impl Segment {
             Segment::Fresh(notes) => {
                 for note in notes {
                     for (term, _) in &note.pools[pool as usize] {
-                        let near = edit_distance(word, term, prefix);
-                        if near <= usize::from(distance) {
+                        if spelling.edits(term) <= usize::from(spelling.distance) {
                             visit(term, 1);
                         }
                     }
@@ -449,9 +436,35 @@ impl Segment {
     }
 }
 
+/// A word and how far from it others may be spelt.
+pub(crate) struct Spelling<'a> {
+    word: &'a str,
+    distance: u8,
+    prefix: bool,
+    automaton: DfaWrapper,
+}
+
+impl<'a> Spelling<'a> {
+    /// Within `distance` edits, 2 at most, of `word`; or of a beginning, for a prefix.
+    pub(crate) fn new(word: &'a str, distance: u8, prefix: bool) -> tantivy::Result<Self> {
+        // The field is of no matter to the automaton.
+        let term = Term::from_field_text(Field::from_field_id(0), word);
+        let query = if prefix {
+            FuzzyTermQuery::new_prefix(term, distance, true)
+        } else {
+            FuzzyTermQuery::new(term, distance, true)
+        };
+        Ok(Spelling { word, distance, prefix, automaton: query.automaton()? })
+    }
+
+    pub(crate) fn edits(&self, other: &str) -> usize {
+        edit_distance(self.word, other, self.prefix)
+    }
+}
+
 /// Edits (insert, delete, replace, swap of neighbours) from `word` to `other`, or to the nearest
 /// beginning of it. At least 3 when the lengths alone say so.
-pub(crate) fn edit_distance(word: &str, other: &str, prefix: bool) -> usize {
+fn edit_distance(word: &str, other: &str, prefix: bool) -> usize {
     const FAR: usize = 3;
     let a: Vec<char> = word.chars().collect();
     let b: Vec<char> = other.chars().take(a.len() + FAR).collect();

@@ -59,13 +59,14 @@ fn query(expr: Expr) -> Query {
 
 fn find(index: &KeywordIndex, query: &Query) -> KeywordHits {
     let search = Search { limit: 50, offset: 0, cancelled: &|| false };
-    index.search(query, &search).unwrap()
+    index.search(query, &search).expect("a sound index")
 }
 
 fn ids(index: &KeywordIndex, expr: Expr) -> Vec<i64> {
-    let hits = find(index, &query(expr.clone()));
+    let query = query(expr);
+    let hits = find(index, &query);
     let ids: Vec<i64> = hits.hits.iter().map(|hit| hit.note.0).collect();
-    assert_eq!(hits.total, index.matching(&expr).unwrap().len());
+    assert_eq!(hits.total, index.matching(&query.expr).expect("a sound index").len());
     ids
 }
 
@@ -75,19 +76,19 @@ fn sorted(mut ids: Vec<i64>) -> Vec<i64> {
 }
 
 fn open(folder: &Path) -> (KeywordIndex, Opened) {
-    KeywordIndex::open(folder, "store", Access::ReadWrite).unwrap()
+    KeywordIndex::open(folder, "store", Access::ReadWrite).expect("a sound folder")
 }
 
 /// An index of these texts, once committed and once in memory: both must agree.
 fn both(documents: &[NoteDocument]) -> [(tempfile::TempDir, KeywordIndex); 2] {
     let changes: Vec<Change> = documents.iter().cloned().map(put).collect();
-    let disk = tempfile::tempdir().unwrap();
+    let disk = tempfile::tempdir().expect("a sound folder");
     let (on_disk, _) = open(disk.path());
-    on_disk.apply(changes.clone()).unwrap();
-    on_disk.commit(Seq(1)).unwrap();
-    let memory = tempfile::tempdir().unwrap();
+    on_disk.apply(changes.clone()).expect("a sound folder");
+    on_disk.commit(Seq(1)).expect("a sound folder");
+    let memory = tempfile::tempdir().expect("a sound folder");
     let (in_memory, _) = open(memory.path());
-    in_memory.apply_fresh(changes, Seq(1)).unwrap();
+    in_memory.apply_fresh(changes, Seq(1)).expect("a sound folder");
     [(disk, on_disk), (memory, in_memory)]
 }
 
