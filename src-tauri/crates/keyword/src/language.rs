@@ -7,10 +7,10 @@ use rustc_hash::FxHashMap;
 
 use crate::analysis::fold_form;
 
-/// Remembered stems per language: a few megabytes at most.
-const MAX_STEMS: usize = 32_768;
+/// Remembered stems per language: two megabytes at most.
+const MAX_STEMS: usize = 24_576;
 /// Shorter words are their own stems.
-const MIN_STEMMED_CHARS: usize = 3;
+const MIN_STEMMED_BYTES: usize = 3;
 
 /// A language with a stemmer: an index into [`LANGUAGES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -199,6 +199,22 @@ impl TextLanguage {
         }
     }
 
+    /// Those of `present` that this text may be in.
+    pub(crate) fn narrow(self, present: Languages) -> Languages {
+        let mut narrowed = Languages::default();
+        for language in present.iter() {
+            let kept = match language.script() {
+                Script::Latin => self.latin == Some(language),
+                Script::Cyrillic => self.cyrillic == Some(language),
+                _ => true,
+            };
+            if kept {
+                narrowed.insert(language);
+            }
+        }
+        narrowed
+    }
+
     /// Whether a word with these marks is a stop word here.
     pub(crate) fn is_stop_word(self, mark: Languages) -> bool {
         mark.0 != 0
@@ -262,20 +278,24 @@ pub(crate) struct Stems {
 
 impl Stems {
     /// The folded stem of a word in lower case; words with digits are their own stems.
-    pub(crate) fn stem(&mut self, language: Language, lower: &str) -> &str {
+    pub(crate) fn stem<'a>(&'a mut self, language: Language, lower: &'a str) -> &'a str {
+        let plain =
+            lower.len() < MIN_STEMMED_BYTES || lower.bytes().any(|byte| byte.is_ascii_digit());
+        if plain && lower.is_ascii() {
+            return lower;
+        }
         let known = self.known.entry(language).or_default();
         if known.len() >= MAX_STEMS {
             known.clear();
         }
         if !known.contains_key(lower) {
-            let plain = lower.chars().nth(MIN_STEMMED_CHARS - 1).is_none()
-                || lower.bytes().any(|byte| byte.is_ascii_digit());
-            let stem: Box<str> = if plain {
-                fold_form(lower)
+            let folded = fold_form(lower);
+            let stem = if plain {
+                folded
             } else {
-                let stemmer = Stemmer::new(LANGUAGES[usize::from(language.0)].algorithm);
+                let stemmer = Stemmer::new(LANGUAGES[language.index()].algorithm);
                 let stem = fold_form(&stemmer.stem(lower));
-                if stem.is_empty() { fold_form(lower) } else { stem }
+                if stem.is_empty() { folded } else { stem }
             };
             known.insert(lower.into(), stem);
         }

@@ -10,8 +10,12 @@ use rustc_hash::FxHashSet;
 use crate::analysis::{Shape, Tokenizer};
 use crate::document::{Origin, Pool, stem_term};
 use crate::language::{
-    Language, Languages, Stems, is_dense_stop_word, stemming_languages, stop_word_languages,
+    Language, Languages, Stems, TextLanguage, is_dense_stop_word, stemming_languages,
+    stop_word_languages,
 };
+
+/// Groups of more words than this are questions or pasted text rather than key words.
+pub(crate) const LONG_GROUP: usize = 12;
 
 /// How much an occurrence counts by where it stands and how it matches; the body's word itself
 /// counts one.
@@ -67,6 +71,7 @@ impl Planner {
     /// Plans bare words for an index that holds notes in `present`. Words without a token are
     /// left out, doubles as well.
     pub(crate) fn words(&mut self, words: &[Word], present: Languages) -> Vec<PlannedWord> {
+        let present = self.narrowed(words, present);
         let mut planned: Vec<PlannedWord> = Vec::new();
         let mut position = 0;
         let mut seen = FxHashSet::default();
@@ -113,6 +118,21 @@ impl Planner {
         }
         mark_stop_words(&mut planned, present);
         planned
+    }
+
+    /// A long text tells its language; a few words may be of any that the notes are in.
+    fn narrowed(&mut self, words: &[Word], present: Languages) -> Languages {
+        if words.len() <= LONG_GROUP {
+            return present;
+        }
+        let mut text = String::new();
+        for word in words {
+            text.push_str(&word.text);
+            text.push(' ');
+        }
+        let mut marks = Vec::new();
+        self.tokenizer.tokenize(&text, |token| marks.push(stop_word_languages(token.lower)));
+        TextLanguage::detect(&text, marks.into_iter()).narrow(present)
     }
 
     /// The words of a phrase: for each position the folded token, and whether any token that

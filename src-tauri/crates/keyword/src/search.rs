@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use crate::analysis::Shape;
 use crate::document::{Facet, Origin, Pool, stem_term};
 use crate::plan::{
-    PlannedWord, Planner, Source, Unit, WEIGHTS, asked_for, wants_trashed, whole_text,
+    LONG_GROUP, PlannedWord, Planner, Source, Unit, WEIGHTS, asked_for, wants_trashed, whole_text,
 };
 use crate::segment::{Positions, Segment, Spelling};
 use crate::snapshot::{Bits, Snapshot};
@@ -28,8 +28,6 @@ const PREFIX_WEIGHT: f32 = 0.4;
 const MAX_SIMILAR: usize = 12;
 /// Misspelt words of one query that are forgiven; each costs a walk over the dictionary.
 const MAX_FUZZY: u32 = 6;
-/// Groups of more words than this are pasted text: spelling is not looked at.
-const LONG_GROUP: usize = 12;
 /// A word that more notes have than this is taken to be spelt as meant.
 const FEW_HITS: usize = 2;
 /// Groups of up to this many words are short: notes with all of them come first.
