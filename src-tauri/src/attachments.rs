@@ -17,6 +17,7 @@ const SHOWN: [&str; 8] = [
     "application/pdf",
 ];
 
+#[expect(clippy::needless_pass_by_value, reason = "Tauri calls it so")]
 pub(crate) fn serve<R: Runtime>(
     context: UriSchemeContext<'_, R>,
     request: Request<Vec<u8>>,

@@ -346,7 +346,7 @@ impl Hits {
                 .chips
                 .into_iter()
                 .map(|chip| {
-                    let (start, end) = utf16(&request.text, &[chip.range])[0];
+                    let (start, end) = utf16(&request.text, std::slice::from_ref(&chip.range))[0];
                     Chip { label: chip.label, start, end, hint: chip.hint }
                 })
                 .collect(),
@@ -667,6 +667,6 @@ mod tests {
             [(0, 1), (1, 3), (3, 4), (4, 5), (5, 6)]
         );
         assert_eq!(utf16(text, &[10..11, 1..5]), [(5, 6), (1, 3)]);
-        assert_eq!(utf16(text, &[2..99]), [(1, 6)]);
+        assert_eq!(utf16(text, &[2..99, 0..0]), [(1, 6), (0, 0)]);
     }
 }

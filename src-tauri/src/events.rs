@@ -39,9 +39,13 @@ pub(crate) fn forward(app: &AppHandle, engine: &Engine) {
     });
     let (handle, mut status) = (app.clone(), engine.status());
     tauri::async_runtime::spawn(async move {
+        let mut last = None;
         while status.changed().await.is_ok() {
-            let now = status.borrow_and_update().clone();
-            emit(&handle, INDEX_STATUS, IndexStatus::from(now));
+            let now = Some(status.borrow_and_update().clone());
+            if now != last {
+                last.clone_from(&now);
+                now.into_iter().for_each(|now| emit(&handle, INDEX_STATUS, IndexStatus::from(now)));
+            }
         }
     });
     let (handle, mut progress) = (app.clone(), engine.import_progress());

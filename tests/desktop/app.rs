@@ -36,6 +36,11 @@ pub(crate) enum Page {
     Quick,
 }
 
+/// The visible elements for the selector in the script's first argument. WebDriver's own notions of what is displayed
+/// and of its text leave out what ends in an ellipsis.
+const VISIBLE: &str =
+    "[...document.querySelectorAll(arguments[0])].filter((e) => e.checkVisibility())";
+
 pub(crate) struct App<'a> {
     desk: &'a Desk,
     // A failing test must not wait for the session to end by itself: the group is killed instead.
@@ -111,46 +116,48 @@ impl<'a> App<'a> {
         .await
     }
 
+    /// Looks again until `look` gives something; a failure leaves a picture.
+    pub(crate) async fn wait_for<T>(
+        &self,
+        what: impl Display,
+        look: impl AsyncFnMut() -> Result<Option<T>>,
+    ) -> Result<T> {
+        let found = wait_for(what, look).await;
+        if found.is_err() {
+            self.desk.picture("failed")?;
+        }
+        found
+    }
+
     /// The first visible element that a CSS selector finds, as soon as there is one.
     pub(crate) async fn find(&self, css: &str) -> Result<WebElement> {
-        wait_for(css, async || Ok(self.visible(css).await?.into_iter().next())).await
+        self.wait_for(css, async || Ok(self.visible(css).await?.into_iter().next())).await
     }
 
     /// The visible elements that a CSS selector finds now.
     pub(crate) async fn visible(&self, css: &str) -> Result<Vec<WebElement>> {
-        let mut visible = Vec::new();
-        for element in self.driver.find_all(By::Css(css)).await? {
-            // It may be replaced while it is looked at: then it is not there.
-            if element.is_displayed().await.unwrap_or(false) {
-                visible.push(element);
-            }
-        }
-        Ok(visible)
+        Ok(self.driver.execute(format!("return {VISIBLE}"), [css.into()]).await?.elements()?)
     }
 
-    /// The texts of the visible elements that a CSS selector finds now.
+    /// What the visible elements that a CSS selector finds now say.
     pub(crate) async fn texts(&self, css: &str) -> Result<Vec<String>> {
-        let mut texts = Vec::new();
-        for element in self.visible(css).await? {
-            texts.extend(text_of(&element).await);
-        }
-        Ok(texts)
+        let script =
+            format!("return {VISIBLE}.map((e) => e.textContent.replaceAll(/\\s+/g, ' ').trim())");
+        Ok(self.driver.execute(script, [css.into()]).await?.convert()?)
     }
 
-    /// Waits until one of the elements contains `text` and gives it.
+    /// Waits until one of the visible elements contains `text` and gives it.
     pub(crate) async fn find_text(&self, css: &str, text: &str) -> Result<WebElement> {
-        let found = wait_for(format!("{text:?} in {css}"), async || {
-            for element in self.visible(css).await? {
-                if text_of(&element).await.is_some_and(|shown| shown.contains(text)) {
-                    return Ok(Some(element));
-                }
-            }
-            Ok(None)
+        let found = self.wait_for(format!("{text:?} in {css}"), async || {
+            let at = self.texts(css).await?.iter().position(|shown| shown.contains(text));
+            Ok(match at {
+                Some(at) => self.visible(css).await?.into_iter().nth(at),
+                None => None,
+            })
         });
         match found.await {
             Ok(element) => Ok(element),
             Err(error) => {
-                self.desk.picture("failed")?;
                 let shown = self.texts(css).await?;
                 Err(error.context(format!("shown were {shown:?}")))
             }
@@ -166,16 +173,17 @@ impl<'a> App<'a> {
         Ok(())
     }
 
+    /// Keeps a picture of the whole screen, once what the page holds now is also painted.
+    pub(crate) async fn picture(&self, step: &str) -> Result<()> {
+        let painted = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done(true)))";
+        self.driver.execute_async(painted, Vec::new()).await?;
+        self.desk.picture(step)
+    }
+
     /// What stands in the input or text field that a CSS selector finds.
     pub(crate) async fn value(&self, css: &str) -> Result<String> {
         Ok(self.find(css).await?.prop("value").await?.unwrap_or_default())
     }
-}
-
-/// What an element says, if it is still there. WebDriver's own text leaves out what ends in an ellipsis.
-async fn text_of(element: &WebElement) -> Option<String> {
-    let text = element.prop("textContent").await.ok()??;
-    Some(text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// Looks again until `look` gives something.

@@ -136,18 +136,18 @@ impl Desk {
 
     /// Drags `paths` from another program's window at the lower right of the screen to `x`, `y`; `over` runs while they
     /// hang over that place, before they are let go.
-    pub(crate) fn drag_files(
+    pub(crate) async fn drag_files(
         &self,
-        paths: &[&Path],
+        paths: &[PathBuf],
         (x, y): (i64, i64),
-        over: impl FnOnce() -> Result<()>,
+        over: impl AsyncFnOnce() -> Result<()>,
     ) -> Result<()> {
         const SOURCE: (i64, i64) = (1380, 860);
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("desktop/drag_source.py");
         // Debian's own Python: only that one sees the GTK bindings.
         let mut source = self.command("/usr/bin/python3");
         source.arg(script).args([SOURCE.0.to_string(), SOURCE.1.to_string()]).args(paths);
-        let (_source, ready) =
+        let (source, ready) =
             Group::start_and_read_line(&mut source, &self.artefact("desktop.log"))?;
         anyhow::ensure!(ready == "ready", "the drag source says {ready:?}");
 
@@ -162,8 +162,12 @@ impl Desk {
         for nudge in [2, -2, 0] {
             self.move_mouse((x + nudge, y + nudge))?;
         }
-        over()?;
-        self.xdotool(&["mouseup", "1"]).map(drop)
+        over().await?;
+        self.xdotool(&["mouseup", "1"])?;
+        // The files' names are asked for only now.
+        let ended = source.read_line()?;
+        anyhow::ensure!(ended == "ended", "the drag source says {ended:?}");
+        Ok(())
     }
 
     /// Moves the mouse as a hand does: with time for each place to be noticed.

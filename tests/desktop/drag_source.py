@@ -1,6 +1,6 @@
 """A small window at X Y on top of all others, from which files can be dragged: drag_source.py X Y FILE…
 
-Prints "ready" when it is on the screen. Stands for the file manager in the real-window tests.
+Prints "ready" when it is on the screen and "ended" when the files were taken. Stands for the file manager in the real-window tests.
 """
 
 import pathlib
@@ -24,6 +24,7 @@ handle.add(Gtk.Label(label="files"))
 handle.drag_source_set(Gdk.ModifierType.BUTTON1_MASK, [], Gdk.DragAction.COPY)
 handle.drag_source_add_uri_targets()
 handle.connect("drag-data-get", lambda _widget, _context, data, _info, _time: data.set_uris(uris))
+handle.connect("drag-end", lambda *_: print("ended", flush=True))
 window.add(handle)
 
 

@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-/// How long a helper program may take to come up on a busy machine.
-const START_LIMIT: Duration = Duration::from_secs(30);
+/// How long a helper program may take on a busy machine.
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// A process in a group of its own; dropping it kills the group.
 pub(crate) struct Group {
     child: Child,
+    lines: Option<mpsc::Receiver<String>>,
 }
 
 impl Group {
@@ -27,24 +28,31 @@ impl Group {
         Self::spawn(command.stderr(file))
     }
 
-    /// Starts a program and waits for the first line it prints.
+    /// Starts a program whose lines are read, beginning with one that tells that it came up.
     pub(crate) fn start_and_read_line(command: &mut Command, log: &Path) -> Result<(Self, String)> {
         let file = File::options().create(true).append(true).open(log)?;
         let mut group = Self::spawn(command.stdout(Stdio::piped()).stderr(file))?;
-        let lines = group.lines()?;
-        let line = lines
-            .recv_timeout(START_LIMIT)
-            .with_context(|| format!("{command:?} did not come up"))?;
+        group.lines = Some(group.read_lines()?);
+        let line = group.read_line().with_context(|| format!("{command:?} did not come up"))?;
         Ok((group, line))
+    }
+
+    /// Waits for the next line that the program prints.
+    pub(crate) fn read_line(&self) -> Result<String> {
+        let lines = self.lines.as_ref().context("its lines are not read")?;
+        lines.recv_timeout(LIMIT).context("a helper program is silent")
     }
 
     fn spawn(command: &mut Command) -> Result<Self> {
         let child = command.stdin(Stdio::null()).process_group(0).spawn();
-        Ok(Self { child: child.with_context(|| format!("{command:?} cannot be started"))? })
+        Ok(Self {
+            child: child.with_context(|| format!("{command:?} cannot be started"))?,
+            lines: None,
+        })
     }
 
-    /// The lines that the program prints; reading goes on to its end, so that it never blocks on a full pipe.
-    fn lines(&mut self) -> Result<mpsc::Receiver<String>> {
+    /// What the program prints; reading goes on to its end, so that it never blocks on a full pipe.
+    fn read_lines(&mut self) -> Result<mpsc::Receiver<String>> {
         let output = self.child.stdout.take().context("its output is not a pipe")?;
         let (sender, receiver) = mpsc::channel();
         thread::spawn(move || {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::app::{App, Page, QUERY_BAR, wait_for};
+use crate::app::{App, Page, QUERY_BAR};
 use crate::desk::Desk;
 
 const HITS: &str = "[role=tabpanel]:not([hidden]) [role=listbox][aria-label=Hits] [role=option]";
@@ -30,97 +30,104 @@ fn desk(name: &str) -> Result<Option<Desk>> {
 async fn the_first_start_offers_the_welcome_notebook() -> Result<()> {
     let Some(desk) = desk("first-start")? else { return Ok(()) };
     let app = App::start(&desk).await?;
-    desk.picture("first-start")?;
+    app.picture("first-start").await?;
     app.find_text("main.first button", "welcome notebook").await?.click().await?;
     app.find_text("[role=tabpanel]:not([hidden]) [role=option]", "Search cheat-sheet").await?;
-    desk.picture("welcome-notes")?;
+    app.picture("welcome-notes").await?;
     app.close().await
 }
 
 /// The journey of a first day.
 #[tokio::test]
 async fn notes_are_imported_searched_written_and_found_again() -> Result<()> {
-    let vault =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/vaults/obsidian-help-en");
-    if !vault.is_dir() {
-        println!("skipped: {} is not there", vault.display());
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/vaults");
+    if !shared.is_dir() {
+        println!("skipped: {} is not there", shared.display());
         return Ok(());
     }
+    // The others come along so that the import is still running while it is searched.
+    let vaults = ["en", "ar", "de", "ja", "ru", "zh"]
+        .map(|language| shared.join(format!("obsidian-help-{language}")));
     let Some(desk) = desk("journey")? else { return Ok(()) };
     let app = App::start(&desk).await?;
-    desk.picture("first-start")?;
+    app.picture("first-start").await?;
     app.find_text("main.first button", "welcome notebook").await?.click().await?;
     app.find_text("[role=tabpanel]:not([hidden]) [role=option]", "Search cheat-sheet").await?;
 
     // A folder from another program's window, dropped on this one.
     desk.focus(crate::app::MAIN_TITLE).await?;
     app.look_at(Page::Main).await?;
-    desk.drag_files(&[&vault], (700, 450), || desk.picture("dragged-over"))?;
-    app.find_text(TABS, "obsidian-help-en").await.context("the import opens in a tab")?;
-    desk.picture("import-running")?;
+    let overlay = async || {
+        app.find_text("[role=status]", "Drop to import").await?;
+        app.picture("dragged-over").await
+    };
+    desk.drag_files(&vaults, (700, 450), overlay).await?;
+    app.find_text("[role=tabpanel]:not([hidden]) h2", "obsidian-help-en")
+        .await
+        .context("the import opens in a tab")?;
+    app.picture("import-running").await?;
 
     // Two searches in tabs of their own, while it runs.
     app.find("button[aria-label='New search tab']").await?.click().await?;
     app.search("backlinks").await?;
     app.find_text(HITS, "Backlinks").await?;
-    desk.picture("search-by-words")?;
+    app.picture("search-by-words").await?;
     app.find("button[aria-label='New search tab']").await?.click().await?;
     app.search("keep the same notes on my phone and my laptop").await?;
     app.find_text(HITS, "Sync").await?;
     println!("the status bar after two searches: {:?}", app.texts(STATUS).await?);
-    desk.picture("search-by-meaning")?;
+    app.picture("search-by-meaning").await?;
 
     // A third search that finds nothing yet stays open while its note is written.
     app.find("button[aria-label='New search tab']").await?.click().await?;
     app.search("\"quokka enclosure\"").await?;
-    app.find_text("[role=tabpanel]:not([hidden])", "Create a note called").await?;
-    desk.picture("nothing-found")?;
+    app.find_text("[role=tabpanel]:not([hidden])", "Nothing found").await?;
+    app.picture("nothing-found").await?;
     desk.press("ctrl+n")?;
-    app.find(TITLE).await?;
+    app.find(TITLE).await?.click().await?;
     desk.type_text("Zoo visit")?;
-    wait_for(
-        "the typed title",
-        async || Ok((app.value(TITLE).await? == "Zoo visit").then_some(())),
-    )
+    app.wait_for("the typed title", async || {
+        Ok((app.value(TITLE).await? == "Zoo visit").then_some(()))
+    })
     .await?;
     let editor = app.find(EDITOR).await?;
     editor.click().await?;
     desk.type_text("The quokka enclosure opens at nine.")?;
     app.find_text(EDITOR, "opens at nine.").await?;
     app.find_text(SAVED, "Saved").await?;
-    desk.picture("note-written")?;
+    app.picture("note-written").await?;
     app.find_text(TABS, "quokka enclosure").await?.click().await?;
     app.find_text(HITS, "Zoo visit").await?;
-    desk.picture("note-appears-in-open-search")?;
+    app.picture("note-appears-in-open-search").await?;
 
     // The searches kept their own queries and hits.
     app.find_text(TABS, "backlinks").await?.click().await?;
-    wait_for("the first search's query", async || {
+    app.wait_for("the first search's query", async || {
         Ok((app.value(QUERY_BAR).await? == "backlinks").then_some(()))
     })
     .await?;
     app.find_text(HITS, "Backlinks").await?;
     app.find_text(STATUS, "notes").await?;
     let before = app.texts(TABS).await?;
-    desk.picture("before-restart")?;
+    app.picture("before-restart").await?;
 
     app.close().await?;
     let app = App::start(&desk).await?;
-    let after = wait_for("the tabs of before", async || {
+    let after = app.wait_for("the tabs of before", async || {
         let tabs = app.texts(TABS).await?;
         Ok((tabs.len() == before.len()).then_some(tabs))
     });
     let after = after.await?;
     ensure!(after == before, "the tabs were {before:?} and are {after:?}");
-    wait_for("the query of before", async || {
+    app.wait_for("the query of before", async || {
         Ok((app.value(QUERY_BAR).await? == "backlinks").then_some(()))
     })
     .await?;
     app.find_text(HITS, "Backlinks").await?;
-    desk.picture("after-restart")?;
+    app.picture("after-restart").await?;
     app.find_text(TABS, "Zoo visit").await?.click().await?;
     app.find_text(EDITOR, "The quokka enclosure opens at nine.").await?;
-    desk.picture("note-after-restart")?;
+    app.picture("note-after-restart").await?;
     app.find_text(TABS, "backlinks").await?.click().await?;
 
     // From anywhere: the hotkey, a few words, Enter.
@@ -129,11 +136,11 @@ async fn notes_are_imported_searched_written_and_found_again() -> Result<()> {
     desk.type_text("quokka enclosure")?;
     app.look_at(Page::Quick).await?;
     app.find_text("[role=option][aria-selected=true]", "Zoo visit").await?;
-    desk.picture("quick-search")?;
+    app.picture("quick-search").await?;
     desk.press("Return")?;
     app.look_at(Page::Main).await?;
     app.find_text(ACTIVE_TAB, "Zoo visit").await?;
     app.find_text(EDITOR, "The quokka enclosure opens at nine.").await?;
-    desk.picture("opened-from-quick-search")?;
+    app.picture("opened-from-quick-search").await?;
     app.close().await
 }

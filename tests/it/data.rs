@@ -10,14 +10,17 @@ use crate::support::{ids, open, run, save, search, settle};
 /// Deletes or damages parts of a data folder between two runs; every note must be found again, by
 /// words and by meaning.
 fn survives(name: &str, damage: impl Fn(&Path)) {
-    run(async {
-        let dir = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let (one, two) = run(async {
         let engine = open(dir.path()).await;
         let one = save(&engine, "One", "the lighthouse keeper").await;
         let two = save(&engine, "Two", "a harbour at night").await;
         settle(&engine).await;
         engine.close().await.unwrap();
-        damage(dir.path());
+        (one, two)
+    });
+    damage(dir.path());
+    run(async {
         let engine = open(dir.path()).await;
         settle(&engine).await;
         assert_eq!(ids(&search(&engine, "lighthouse", Mode::Words).await), [one], "{name}");

@@ -1,5 +1,7 @@
 //! The engine as a whole, on real folders: one binary, so that it is linked once.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests may")]
+
 mod crash;
 mod data;
 mod import;

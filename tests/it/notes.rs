@@ -123,6 +123,7 @@ fn a_second_engine_reads_beside_the_first_and_what_it_saves_is_indexed_there() {
         settle(&first).await;
         let second = open(dir.path()).await;
         assert!(second.read_only() && !first.read_only());
+        settle(&second).await;
         assert_eq!(search(&second, "alpha", Mode::Both).await.hits.len(), 1);
         let mut changes = first.changes();
         let id = save(&second, "From the command line", "beta").await;

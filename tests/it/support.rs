@@ -6,6 +6,9 @@ use engine::{Engine, Hits, IndexState, Mode, ModelSource, Options, SearchRequest
 use note::{NoteDraft, NoteId};
 use tokio_util::sync::CancellationToken;
 
+/// Longer than any step takes on a busy machine: a test that waits in vain says what for.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+
 /// Two worker threads, as on the machines that the product is meant for.
 pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread()
@@ -18,7 +21,7 @@ pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
 
 /// An engine whose model is a quick, deterministic one.
 pub(crate) async fn open(dir: &Path) -> Engine {
-    open_with(dir, ModelSource::Given(Arc::new(FakeEmbedder::default()))).await
+    open_with(dir, ModelSource::Given(Arc::new(FakeEmbedder))).await
 }
 
 pub(crate) async fn open_with(dir: &Path, model: ModelSource) -> Engine {
@@ -68,7 +71,15 @@ pub(crate) fn ids(hits: &Hits) -> Vec<NoteId> {
 
 /// Waits until all is searchable, and checks that the status says so truly.
 pub(crate) async fn settle(engine: &Engine) {
-    let status = engine.settled().await.unwrap();
+    let settled = tokio::time::timeout(PATIENCE, engine.settled()).await;
+    let Ok(status) = settled else {
+        panic!(
+            "never settled: {:?}, published {:?}",
+            engine.status_now().await,
+            *engine.status().borrow()
+        );
+    };
+    let status = status.unwrap();
     assert_eq!(status.words_state, IndexState::Ready, "{status:?}");
     assert_eq!(status.words_pending, 0, "{status:?}");
     if status.meaning_state == IndexState::Ready {

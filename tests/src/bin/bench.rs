@@ -1,6 +1,8 @@
 //! `cargo xtask bench`: the product's figures, each with the bound it has to keep, as ratios to a
 //! baseline measured in the same run where machines differ. Needs `../shared/data`.
 
+#![allow(clippy::print_stdout, reason = "printing is its job")]
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;

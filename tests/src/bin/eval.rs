@@ -1,6 +1,8 @@
 //! `cargo xtask eval DIR…`: how well search ranks, on judged sets in BEIR layout. The corpus goes
 //! through the same store, indexes and search as a person's notes.
 
+#![allow(clippy::print_stdout, reason = "printing is its job")]
+
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

@@ -338,7 +338,7 @@ Present: Ana, Tobias, me.
     notebook: "Research/Code",
     tags: ["code", "shell"],
     daysAgo: 70,
-    body: `\`\`\`sh\nfd -e md | xargs rg -c 'TODO' | sort -t: -k2 -n\n\`\`\`\nBatch-rename with \`rename\`, dry run first, always.`,
+    body: `\`\`\`sh\nfd -e md | xargs rg -c 'draft' | sort -t: -k2 -n\n\`\`\`\nBatch-rename with \`rename\`, dry run first, always.`,
   },
   {
     title: "Gift ideas",

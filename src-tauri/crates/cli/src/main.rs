@@ -118,8 +118,8 @@ enum Task {
 
 #[derive(Args)]
 struct Search {
-    /// The query, in the app's query language
-    #[arg(required = true, allow_hyphen_values = true, num_args = 1..)]
+    /// The query, in the app's query language; put -- before one that starts with a minus
+    #[arg(required = true)]
     query: Vec<String>,
     #[arg(long, value_enum, default_value_t = ModeArg::Both)]
     mode: ModeArg,

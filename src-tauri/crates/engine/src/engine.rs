@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -75,6 +75,8 @@ pub(crate) struct Inner {
     pub(crate) wake_words: Wake,
     pub(crate) wake_meaning: Wake,
     pub(crate) wake_vectors: Wake,
+    /// The vector_seq up to which the vector index serves what is stored.
+    pub(crate) vectors_applied: AtomicI64,
     failures: Mutex<Failures>,
     paused: AtomicBool,
     /// The person asked for new indexes; the lanes that own them answer.
@@ -151,6 +153,7 @@ impl Engine {
             wake_words,
             wake_meaning,
             wake_vectors,
+            vectors_applied: AtomicI64::new(0),
             failures: Mutex::default(),
             paused: AtomicBool::new(paused),
             rebuild_words: AtomicBool::new(false),
@@ -164,7 +167,16 @@ impl Engine {
         });
         inner.status.send_replace(inner.work_out_status()?);
         let mut lanes = Vec::new();
-        if !read_only {
+        if read_only {
+            // No lane does it here, and the status needs it to be true.
+            let reader = inner.clone();
+            std::thread::spawn(move || {
+                if let Err(error) = reader.vector(true) {
+                    tracing::info!("{error}");
+                }
+                reader.status_changed.notify_one();
+            });
+        } else {
             lanes.push(Indexer::start(&inner, Receivers { fresh, words, meaning, vectors })?);
             let (words, meaning) = (inner.wake_words.clone(), inner.wake_meaning.clone());
             inner.store.on_commit(Box::new(move |_, _| {
@@ -248,6 +260,7 @@ impl Engine {
         draft: NoteDraft,
     ) -> Result<Saved> {
         check_draft(&draft)?;
+        let draft = with_plain_line_ends(draft);
         let analysis = note::analyse(&draft.body);
         let now = self.inner.clock().now;
         self.write_fresh(
@@ -262,6 +275,7 @@ impl Engine {
         for draft in &drafts {
             check_draft(draft)?;
         }
+        let drafts: Vec<NoteDraft> = drafts.into_iter().map(with_plain_line_ends).collect();
         let now = self.inner.clock().now;
         self.write(Lane::Bulk, move |write| {
             drafts
@@ -561,6 +575,14 @@ fn check_draft(draft: &NoteDraft) -> Result<()> {
     clean_notebook(&draft.notebook).map(drop)
 }
 
+/// Notes have `\n` line ends, as editors and importers make them.
+fn with_plain_line_ends(mut draft: NoteDraft) -> NoteDraft {
+    if draft.body.contains('\r') {
+        draft.body = draft.body.replace("\r\n", "\n").replace('\r', "\n");
+    }
+    draft
+}
+
 /// A notebook path without empty parts and outer spaces.
 pub(crate) fn clean_notebook(path: &str) -> Result<String> {
     if path.chars().any(char::is_control) {
@@ -691,13 +713,13 @@ impl Inner {
         let shown = self.shown.lock().expect("no panic while held").clone();
         let model = self.model.ready();
         let model_id = model.as_ref().map(|model| model.model_id().to_owned());
-        let (counts, changed, pending) = self.store.read(|read| {
+        let (counts, changed, pending, last_vector_seq) = self.store.read(|read| {
             let counts = read.counts(model_id.as_deref().unwrap_or_default())?;
             let pending = match &model_id {
                 Some(id) => read.pending_chunks_count(id)?,
                 None => counts.notes,
             };
-            Ok((counts, read.count_changes_since(cursor)?, pending))
+            Ok((counts, read.count_changes_since(cursor)?, pending, read.last_vector_seq()?))
         })?;
         let failures = self.failures.lock().expect("no panic while held");
         let words_pending =
@@ -719,7 +741,7 @@ impl Inner {
             IndexState::Paused
         } else if self.rebuild_vectors.load(Ordering::Relaxed) {
             IndexState::Rebuilding
-        } else if model.is_none() || (self.vector.get().is_none() && !self.read_only) {
+        } else if model.is_none() || self.vector.get().is_none() {
             IndexState::Loading
         } else {
             IndexState::Ready
@@ -731,6 +753,11 @@ impl Inner {
             meaning_pending: pending,
             meaning_skipped: counts.skipped,
             chunks: counts.chunks,
+            vectors_behind: match self.vector.get() {
+                Some(index) if self.read_only => index.cursor() < last_vector_seq,
+                Some(_) => self.vectors_applied.load(Ordering::Relaxed) < last_vector_seq.0,
+                None => false,
+            },
             vectors: self.vector.get().map_or(0, |index| index.vector_count()),
             words_state,
             meaning_state,
@@ -752,13 +779,8 @@ async fn publish_status(inner: Arc<Inner>) {
         }
         let reader = inner.clone();
         match tokio::task::spawn_blocking(move || reader.work_out_status()).await {
-            Ok(Ok(status)) => {
-                inner.status.send_if_modified(|held| {
-                    let changed = *held != status;
-                    *held = status;
-                    changed
-                });
-            }
+            // Sent even if it is the same again: who waits may have seen a state in between.
+            Ok(Ok(status)) => drop(inner.status.send_replace(status)),
             Ok(Err(error)) => tracing::error!(%error, "the status cannot be read"),
             Err(error) => tracing::error!(%error, "the status cannot be read"),
         }
@@ -778,13 +800,14 @@ async fn watch_other_processes(inner: Arc<Inner>) {
         let reader = inner.clone();
         let polled = tokio::task::spawn_blocking(move || {
             let changed = reader.store.poll_external()?;
+            let mut reloaded = false;
             if reader.read_only {
-                reader.keyword.reload()?;
+                reloaded = reader.keyword.reload()?;
                 if let Some(index) = reader.vector.get() {
-                    index.reload()?;
+                    reloaded |= index.reload()?;
                 }
             }
-            Ok::<bool, Error>(changed)
+            Ok::<bool, Error>(changed || reloaded)
         })
         .await;
         match polled {

@@ -56,7 +56,7 @@ pub(crate) fn best_per_note(hits: &[vector::VectorHit]) -> Vec<ByMeaning> {
     notes
 }
 
-/// Min-max normalises the first [`DEPTH`] scores; later ones fall below the last of them.
+/// Min-max normalises by the first [`DEPTH`] scores.
 fn normalise(scores: impl Iterator<Item = f32> + Clone) -> impl Fn(f32) -> f32 {
     let (low, high) = scores
         .take(DEPTH)
@@ -66,14 +66,16 @@ fn normalise(scores: impl Iterator<Item = f32> + Clone) -> impl Fn(f32) -> f32 {
 }
 
 /// Fuses both lists: `(1 − weight) · words + weight · meaning` of the normalised scores, where a
-/// note that is missing from a list has 0 there. Exact titles come first; ties break by note.
+/// note that is missing from a list has 0 there. Exact titles come first; ties keep the order by words.
 pub(crate) fn fuse(words: &[ByWords], meaning: &[ByMeaning], weight: f32) -> Vec<Fused> {
     let of_words = normalise(words.iter().map(|hit| hit.score));
     let of_meaning = normalise(meaning.iter().map(|hit| hit.similarity));
     let mut fused: Vec<Fused> = words
         .iter()
-        .map(|hit| {
-            let part = of_words(hit.score);
+        .enumerate()
+        .map(|(rank, hit)| {
+            // Deeper hits count nothing here, so that a longer list never changes the order above it.
+            let part = if rank < DEPTH { of_words(hit.score) } else { 0.0 };
             Fused {
                 note: hit.note,
                 score: (1.0 - weight) * part,
@@ -107,12 +109,67 @@ pub(crate) fn fuse(words: &[ByWords], meaning: &[ByMeaning], weight: f32) -> Vec
         entry.similarity = Some(hit.similarity);
         entry.chunk = Some(hit.chunk);
     }
-    fused.sort_by(|a, b| {
-        b.title_exact
-            .cmp(&a.title_exact)
-            .then(b.score.total_cmp(&a.score))
-            .then(b.words.unwrap_or(-1.0).total_cmp(&a.words.unwrap_or(-1.0)))
-            .then(a.note.cmp(&b.note))
-    });
+    // Stable, so equal scores keep the order of the lists, which is the same for every page.
+    fused.sort_by(|a, b| b.title_exact.cmp(&a.title_exact).then(b.score.total_cmp(&a.score)));
     fused
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(list: &[(i64, f32)]) -> Vec<ByWords> {
+        list.iter()
+            .map(|&(id, score)| ByWords { note: NoteId(id), score, title_exact: false })
+            .collect()
+    }
+
+    fn meaning(list: &[(i64, f32)]) -> Vec<ByMeaning> {
+        list.iter()
+            .map(|&(id, similarity)| ByMeaning { note: NoteId(id), similarity, chunk: 0 })
+            .collect()
+    }
+
+    fn check(by_words: &[(i64, f32)], by_meaning: &[(i64, f32)], weight: f32, expected: &[i64]) {
+        let order: Vec<i64> = fuse(&words(by_words), &meaning(by_meaning), weight)
+            .iter()
+            .map(|hit| hit.note.0)
+            .collect();
+        assert_eq!(order, expected, "{by_words:?} {by_meaning:?} {weight}");
+    }
+
+    #[test]
+    fn both_lists_have_their_say() {
+        check(&[(1, 9.0), (2, 5.0), (3, 1.0)], &[], 0.5, &[1, 2, 3]);
+        check(&[], &[(4, 0.9), (5, 0.2)], 0.5, &[4, 5]);
+        check(&[(1, 9.0), (2, 8.0), (3, 1.0)], &[(2, 0.8), (9, 0.1)], 0.5, &[2, 1, 3, 9]);
+        check(&[(1, 9.0), (2, 1.0)], &[(2, 0.8), (3, 0.1)], 0.0, &[1, 2, 3]);
+    }
+
+    #[test]
+    fn an_exact_title_comes_first() {
+        let mut by_words = words(&[(1, 9.0), (2, 1.0)]);
+        by_words[1].title_exact = true;
+        let fused = fuse(&by_words, &meaning(&[(1, 0.9)]), 0.5);
+        assert_eq!(fused[0].note, NoteId(2));
+    }
+
+    #[test]
+    fn a_longer_list_keeps_the_order_of_a_shorter_one() {
+        let all: Vec<(i64, f32)> = (0..150).map(|id| (id, 7.0)).collect();
+        let near: Vec<(i64, f32)> = (60..140).map(|id| (id, 0.3 + id as f32 / 1000.0)).collect();
+        let order = |depth: usize| -> Vec<i64> {
+            fuse(&words(&all[..depth]), &meaning(&near), 0.5).iter().map(|h| h.note.0).collect()
+        };
+        let (short, long) = (order(100), order(150));
+        assert_eq!(short[..], long[..short.len()]);
+    }
+
+    #[test]
+    fn a_note_counts_by_its_best_chunk() {
+        let hit = |id, chunk, similarity| vector::VectorHit { note: NoteId(id), chunk, similarity };
+        let notes = best_per_note(&[hit(1, 0, 0.2), hit(2, 3, 0.5), hit(1, 4, 0.7)]);
+        let found: Vec<(i64, u16)> = notes.iter().map(|hit| (hit.note.0, hit.chunk)).collect();
+        assert_eq!(found, [(1, 4), (2, 3)]);
+    }
 }

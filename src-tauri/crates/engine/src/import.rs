@@ -14,13 +14,13 @@ use note::{Analysis, FrontMatter, Kind, NoteDraft, NoteId, Timestamp};
 use store::{
     AttachmentRef, Digest, ImportId, ImportItem, ImportState, ItemCounts, ItemState, Lane, Role,
 };
-use thread_priority::{ThreadPriority, set_current_thread_priority};
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::{Engine, Inner, clean_notebook};
 use crate::error::{Error, Result};
 use crate::export;
+use crate::priority::{Priority, set_priority};
 
 /// What to import and where to.
 #[derive(Clone, Debug, Default)]
@@ -460,7 +460,7 @@ type ByName = HashMap<String, Vec<PathBuf>>;
 
 impl Importer<'_> {
     fn run(&self, roots: &[PathBuf]) -> Result<()> {
-        lower_priority();
+        set_priority(Priority::Low);
         let files = self.find(roots);
         self.job.update(|status| {
             status.found = files.len();
@@ -469,7 +469,7 @@ impl Importer<'_> {
         self.publish();
         let FoundFiles { documents, others, unreadable } = files;
         for (path, reason) in unreadable {
-            self.record_all(vec![path], ItemState::Failed, &reason)?;
+            self.record_all(&[path], ItemState::Failed, &reason)?;
         }
         let mut by_name = ByName::new();
         for file in documents.iter().chain(&others) {
@@ -556,7 +556,7 @@ impl Importer<'_> {
             for _ in 0..WORKERS {
                 let (sender, budget, next) = (sender.clone(), budget.clone(), &next);
                 scope.spawn(move || {
-                    lower_priority();
+                    set_priority(Priority::Low);
                     while !self.job.token.is_cancelled() {
                         let Some(file) = documents.get(next.fetch_add(1, Ordering::Relaxed)) else {
                             break;
@@ -627,7 +627,7 @@ impl Importer<'_> {
             .map(|file| file.path.to_string_lossy().into_owned())
             .filter(|path| !done.contains(path))
             .collect();
-        self.record_all(rest, ItemState::Skipped, CANCELLED)
+        self.record_all(&rest, ItemState::Skipped, CANCELLED)
     }
 
     fn submit(&self, batch: Vec<Prepared>, budget: &Arc<Budget>, in_flight: &Arc<InFlight>) {
@@ -709,12 +709,12 @@ impl Importer<'_> {
         }
         for ((is_attached, reason), paths) in groups {
             let state = if is_attached { ItemState::Imported } else { ItemState::Skipped };
-            self.record_all(paths, state, &reason)?;
+            self.record_all(&paths, state, &reason)?;
         }
         Ok(())
     }
 
-    fn record_all(&self, paths: Vec<String>, state: ItemState, reason: &str) -> Result<()> {
+    fn record_all(&self, paths: &[String], state: ItemState, reason: &str) -> Result<()> {
         let id = self.job.status.lock().expect("no panic while held").id;
         for slice in paths.chunks(1024) {
             let (slice, reason) = (slice.to_vec(), reason.to_owned());
@@ -950,12 +950,6 @@ impl InFlight {
         while state.0 > 0 {
             state = self.left.wait(state).expect("no panic while held");
         }
-    }
-}
-
-fn lower_priority() {
-    if let Err(error) = set_current_thread_priority(ThreadPriority::Min) {
-        tracing::warn!(?error, "an import runs at normal priority");
     }
 }
 

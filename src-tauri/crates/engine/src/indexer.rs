@@ -10,11 +10,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use note::{Note, NoteId, Seq};
-use store::Lane;
-use thread_priority::{ThreadPriority, set_current_thread_priority};
 
 use crate::engine::Inner;
 use crate::error::{Error, Result};
+use crate::priority::{Priority, set_priority};
 
 /// Notes read from the store and indexed in one go.
 const WORDS_BATCH: usize = 512;
@@ -66,27 +65,27 @@ pub(crate) struct Receivers {
     pub(crate) vectors: Receiver<()>,
 }
 
+/// One thread's work until the engine closes, woken through its receiver.
+type Lane = fn(&Inner, &Receiver<()>);
+
 impl Indexer {
     pub(crate) fn start(inner: &Arc<Inner>, receivers: Receivers) -> Result<Indexer> {
-        let spawn = |name: &str, low: bool, run: Box<dyn FnOnce(&Arc<Inner>) + Send>| {
+        let spawn = |name: &str, priority: Priority, lane: Lane, woken: Receiver<()>| {
             let inner = inner.clone();
             std::thread::Builder::new()
                 .name(name.to_owned())
                 .spawn(move || {
-                    if low && let Err(error) = set_current_thread_priority(ThreadPriority::Min) {
-                        tracing::warn!(?error, "indexing runs at normal priority");
-                    }
-                    run(&inner);
+                    set_priority(priority);
+                    lane(&inner, &woken);
                 })
                 .map_err(Error::internal)
         };
-        let Receivers { fresh, words, meaning, vectors } = receivers;
         Ok(Indexer {
             threads: vec![
-                spawn("fresh", false, Box::new(move |inner| fresh_lane(inner, &fresh)))?,
-                spawn("words", true, Box::new(move |inner| words_lane(inner, &words)))?,
-                spawn("meaning", true, Box::new(move |inner| meaning_lane(inner, &meaning)))?,
-                spawn("vectors", true, Box::new(move |inner| vectors_lane(inner, &vectors)))?,
+                spawn("fresh", Priority::Usual, fresh_lane, receivers.fresh)?,
+                spawn("words", Priority::Low, words_lane, receivers.words)?,
+                spawn("meaning", Priority::Idle, meaning_lane, receivers.meaning)?,
+                spawn("vectors", Priority::Idle, vectors_lane, receivers.vectors)?,
             ],
         })
     }
@@ -270,7 +269,9 @@ fn meaning_lane(inner: &Inner, woken: &Receiver<()>) {
     let model = match inner.model().get(true) {
         Ok(model) => model,
         Err(error) => {
-            inner.meaning_failed(Some(error.message));
+            // The status says it to the person.
+            tracing::info!("{error}");
+            inner.status_changed.notify_one();
             return;
         }
     };
@@ -315,10 +316,12 @@ fn meaning_run(inner: &Inner, model: &dyn embed::Embedder, woken: &Receiver<()>)
                 }
                 unsaved += note.vectors.len().max(1);
             }
+            inner.vectors_applied.store(applied.0, Ordering::Relaxed);
             if inner.closing.is_cancelled() {
                 break;
             }
         }
+        inner.vectors_applied.store(applied.0, Ordering::Relaxed);
         if rebuilding {
             inner.rebuild_vectors.store(false, Ordering::Relaxed);
         }
@@ -360,6 +363,9 @@ fn urgent_notes(inner: &Inner, model: &str) -> Result<Vec<(NoteId, Seq)>> {
     Ok(inner.store.read(|read| read.unchunked_of(model, &ids))?)
 }
 
+/// A chunk and the content hash of what the model sees of it.
+type Digested = (note::Chunk, [u8; 16]);
+
 /// The content hash under which a chunk's vector is found again: what the model sees.
 fn digest(text: &str) -> [u8; 16] {
     let hash = blake3::hash(text.as_bytes());
@@ -379,7 +385,7 @@ fn embed_notes(
     let ids: Vec<NoteId> = pending.iter().map(|(id, _)| *id).collect();
     let notes = inner.store.read(|read| read.notes(&ids))?;
     let budget = CHUNK_TOKENS.min(model.max_tokens());
-    let chunked: Vec<(&Note, Vec<(note::Chunk, [u8; 16])>)> = notes
+    let chunked: Vec<(&Note, Vec<Digested>)> = notes
         .iter()
         .map(|note| {
             let chunks =
@@ -426,12 +432,14 @@ fn store_chunks(
     inner: &Inner,
     model: &str,
     note: &Note,
-    chunks: &[(note::Chunk, [u8; 16])],
+    chunks: &[Digested],
     vectors: &HashMap<[u8; 16], Vec<f32>>,
 ) -> Result<()> {
     let (id, seq, model) = (note.id, note.seq, model.to_owned());
     if chunks.is_empty() {
-        inner.store.write(Lane::Bulk, move |write| write.skip_chunks(id, seq, &model, "empty"))?;
+        inner
+            .store
+            .write(store::Lane::Bulk, move |write| write.skip_chunks(id, seq, &model, "empty"))?;
         return Ok(());
     }
     let rows: Vec<(note::Chunk, [u8; 16], Vec<f32>)> = chunks
@@ -439,7 +447,7 @@ fn store_chunks(
         .map(|(chunk, digest)| (chunk.clone(), *digest, vectors[digest].clone()))
         .collect();
     // Not stored if the note moved on meanwhile: then it is pending again with its present text.
-    inner.store.write(Lane::Bulk, move |write| {
+    inner.store.write(store::Lane::Bulk, move |write| {
         let rows: Vec<store::NewChunk<'_>> = rows
             .iter()
             .map(|(chunk, digest, vector)| store::NewChunk {

@@ -9,6 +9,7 @@ mod import;
 mod indexer;
 mod lock;
 mod model;
+mod priority;
 mod search;
 mod status;
 

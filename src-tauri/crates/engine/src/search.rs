@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use note::{Chip, Note, NoteHead, NoteId, Query, Sort};
+use note::{Chip, Note, NoteHead, NoteId, NoteSet, Query, Sort};
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::Inner;
@@ -169,10 +169,18 @@ pub(crate) async fn rank(
     let words_task = by_words.then(|| {
         let (inner, query, token) = (inner.clone(), query.clone(), token.clone());
         tokio::task::spawn_blocking(move || {
-            inner.keyword().search(
+            let index = inner.keyword();
+            let found = index.search(
                 &query,
                 &keyword::Search { limit: depth, offset: 0, cancelled: &|| token.is_cancelled() },
-            )
+            )?;
+            // Which notes have the words although they are too far down to be in the list.
+            let deeper = if by_meaning && found.total > found.hits.len() {
+                index.matching(&query.expr)?
+            } else {
+                NoteSet::default()
+            };
+            Ok::<_, keyword::KeywordError>((found, deeper))
         })
     });
     let meaning_task = by_meaning.then(|| {
@@ -184,11 +192,12 @@ pub(crate) async fn rank(
     });
 
     let mut degraded = None;
-    let (mut words, mut total) = (Vec::new(), 0);
+    let (mut words, mut total, mut deeper) = (Vec::new(), 0, NoteSet::default());
     if let Some(task) = words_task {
         match task.await.map_err(Error::internal)? {
-            Ok(found) => {
+            Ok((found, matching)) => {
                 total = found.total;
+                deeper = matching;
                 words = found
                     .hits
                     .into_iter()
@@ -256,7 +265,8 @@ pub(crate) async fn rank(
     } else {
         total = fused.len();
     }
-    let only_meaning = fused.iter().filter(|hit| hit.words.is_none()).count();
+    let only_meaning =
+        fused.iter().filter(|hit| hit.words.is_none() && !deeper.contains(hit.note)).count();
     let total = if by_words { total + only_meaning } else { total };
     Ok(Ranked { fused, total, total_is_exact: only_meaning == 0, degraded, filters_only: false })
 }

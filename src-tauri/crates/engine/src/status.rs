@@ -36,6 +36,8 @@ pub struct IndexStatus {
     pub chunks: usize,
     /// Vectors in the vector index.
     pub vectors: usize,
+    /// Stored vectors are still on their way into the vector index.
+    pub vectors_behind: bool,
     pub words_state: IndexState,
     pub meaning_state: IndexState,
     pub message: Option<String>,
@@ -48,7 +50,9 @@ impl IndexStatus {
     pub fn is_settled(&self) -> bool {
         let meaning_done =
             matches!(self.meaning_state, IndexState::Unavailable | IndexState::Paused)
-                || (self.meaning_pending == 0 && self.meaning_state == IndexState::Ready);
+                || (self.meaning_pending == 0
+                    && !self.vectors_behind
+                    && self.meaning_state == IndexState::Ready);
         self.words_pending == 0 && self.words_state == IndexState::Ready && meaning_done
     }
 }
