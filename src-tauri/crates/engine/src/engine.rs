@@ -50,6 +50,9 @@ const READS: usize = 16;
 const EVENTS: usize = 256;
 /// The status is worked out at most this often.
 const STATUS_INTERVAL: Duration = Duration::from_millis(150);
+/// Changes not on disk yet among which those that the overlay shows are looked for: lone saves come
+/// a few at a time.
+const SHOWN_LOOKED_AT: usize = 4096;
 /// How often the store is asked whether another process wrote to it.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -713,17 +716,26 @@ impl Inner {
         let shown = self.shown.lock().expect("no panic while held").clone();
         let model = self.model.ready();
         let model_id = model.as_ref().map(|model| model.model_id().to_owned());
-        let (counts, changed, pending, last_vector_seq) = self.store.read(|read| {
+        let (counts, changed, shown, pending, last_vector_seq) = self.store.read(|read| {
             let counts = read.counts(model_id.as_deref().unwrap_or_default())?;
             let pending = match &model_id {
                 Some(id) => read.pending_chunks_count(id)?,
                 None => counts.notes,
             };
-            Ok((counts, read.count_changes_since(cursor)?, pending, read.last_vector_seq()?))
+            let changed = read.count_changes_since(cursor)?;
+            // A note that was shown and has changed again since stands under its later seq.
+            let shown = match shown.len() {
+                0 => 0,
+                _ => read
+                    .changes_since(cursor, SHOWN_LOOKED_AT)?
+                    .iter()
+                    .filter(|change| shown.contains(&change.seq))
+                    .count(),
+            };
+            Ok((counts, changed, shown, pending, read.last_vector_seq()?))
         })?;
         let failures = self.failures.lock().expect("no panic while held");
-        let words_pending =
-            changed.saturating_sub(shown.iter().filter(|seq| **seq > cursor).count());
+        let words_pending = changed.saturating_sub(shown);
         let words_state = if failures.words.is_some() {
             IndexState::Failed
         } else if self.rebuild_words.load(Ordering::Relaxed)
