@@ -37,6 +37,14 @@ test("window: the palette gives the focus back", async (open) => {
   expect(await page.locator(`${active} input[role=combobox]`).evaluate((e) => e === document.activeElement), "the query has the focus again");
 });
 
+test("window: a new note can be typed into at once", async (open) => {
+  const page = await open();
+  await page.keyboard.press("Control+n");
+  await page.waitForFunction(() => document.activeElement?.getAttribute("aria-label") === "Title");
+  await page.keyboard.type("Zoo visit");
+  await page.locator("[role=tab][aria-selected=true]", { hasText: "Zoo visit" }).waitFor();
+});
+
 test("window: files dropped anywhere are imported, and every file is accounted for", async (open) => {
   const page = await open();
   await page.locator("[role=treeitem]", { hasText: "Travel" }).click();
