@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use note::{Expr, Field, Query};
+use note::{Expr, Field, Query, Word};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::Snippet;
@@ -334,8 +334,22 @@ pub(crate) fn highlight_terms(query: &Query) -> Vec<String> {
             terms.push(text.to_owned());
         }
     };
+    let language = TextLanguage::detect(
+        &query.text,
+        query.text.split_whitespace().map(|word| stop_word_languages(&note::fold(word))),
+    );
     asked_for(&query.expr, &mut |expr| match expr {
-        Expr::Words(words) => words.iter().for_each(|word| add(&word.text)),
+        // "in" and "the" are marked only where nothing else was asked for.
+        Expr::Words(words) => {
+            let is_content = |word: &&Word| {
+                word.prefix || !language.is_stop_word(stop_word_languages(&note::fold(&word.text)))
+            };
+            let any_content = words.iter().any(|word| is_content(&word));
+            words
+                .iter()
+                .filter(|word| !any_content || is_content(word))
+                .for_each(|word| add(&word.text));
+        }
         Expr::Phrase { text, .. } => add(text),
         _ => {}
     });

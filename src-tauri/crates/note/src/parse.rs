@@ -803,7 +803,15 @@ fn close(
     let chips_before = level.chips_before;
     let inner = level.finish();
     let Some(start) = not else {
-        outer.parts.extend(inner);
+        match inner {
+            // Prose has parentheses too: only what stands in them beside operators is a part of its own.
+            Some(Expr::Words(words)) if words.iter().all(|word| word.field.is_none()) => {
+                for word in words {
+                    add(outer, Part::Word(word), false, &mut parsed.sort);
+                }
+            }
+            inner => outer.parts.extend(inner),
+        }
         return;
     };
     *negated_levels -= 1;
@@ -884,7 +892,8 @@ mod tests {
         check("a OR b OR c AND d", "Or[a, b, And[c, d]]");
         check("(a OR b) c", "And[Or[a, b], c]");
         check("((a))", "a");
-        check("a (b c) d", "And[a+d, b+c]");
+        check("a (b c) d", "a+b+c+d");
+        check("a (b OR c) d", "And[a+d, Or[b, c]]");
         check("a or b and not c", "a+or+b+and+not+c");
         check("lease*", "lease*");
         check("***", "***");
