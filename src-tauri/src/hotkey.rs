@@ -71,8 +71,9 @@ pub(crate) fn toggle_quick<R: Runtime>(app: &AppHandle<R>) {
         if window.is_visible()? && window.is_focused()? {
             return window.hide();
         }
-        window.center()?;
         window.show()?;
+        // Before it is shown, X11 window managers place it as they like.
+        window.center()?;
         window.set_focus()?;
         app.emit_to(QUICK, QUICK_SHOWN, ())
     })();

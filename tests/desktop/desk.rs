@@ -99,12 +99,23 @@ impl Desk {
         self.artefacts.join(name)
     }
 
-    /// Keeps a picture of the whole screen.
+    /// Keeps a picture of the whole screen, once it stands still: a page is painted some time after it changed.
     pub(crate) fn picture(&self, step: &str) -> Result<()> {
+        // Something may turn for as long as it likes.
+        const TRIES: usize = 6;
         let number = self.pictures.fetch_add(1, Ordering::Relaxed) + 1;
         let file = self.artefact(&format!("{number:02}-{step}.png"));
-        output(self.command("import").args(["-window", "root"]).arg(&file))
-            .context("taking a screenshot")?;
+        let mut before = Vec::new();
+        for _ in 0..TRIES {
+            let mut import = self.command("import");
+            import.args(["-window", "root", "-define", "png:exclude-chunks=date,time"]).arg(&file);
+            output(&mut import).context("taking a screenshot")?;
+            let now = fs::read(&file)?;
+            if now == before {
+                break;
+            }
+            before = now;
+        }
         Ok(())
     }
 
