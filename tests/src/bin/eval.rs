@@ -82,7 +82,10 @@ async fn main() -> Result<()> {
     for dir in &args.dirs {
         let set = JudgedSet::read(dir)?;
         let folder = tempfile::tempdir()?;
-        let (engine, ids) = fill(&set, folder.path()).await?;
+        // Words alone need no model, and no wait for it.
+        let model =
+            if modes == [ModeArg::Words] { ModelSource::None } else { ModelSource::Installed };
+        let (engine, ids) = fill(&set, folder.path(), model).await?;
         let engine = Arc::new(engine);
         for &mode in &modes {
             let run = run_topics(&engine, &set, &ids, mode).await?;
@@ -126,10 +129,13 @@ async fn main() -> Result<()> {
 }
 
 /// Saves the corpus as notes and waits until both indexes hold it.
-async fn fill(set: &JudgedSet, folder: &Path) -> Result<(Engine, HashMap<NoteId, String>)> {
-    let engine =
-        Engine::open(Options { data_dir: folder.to_owned(), model: ModelSource::Installed })
-            .await?;
+async fn fill(
+    set: &JudgedSet,
+    folder: &Path,
+    model: ModelSource,
+) -> Result<(Engine, HashMap<NoteId, String>)> {
+    let wanted = !matches!(model, ModelSource::None);
+    let engine = Engine::open(Options { data_dir: folder.to_owned(), model }).await?;
     let mut ids = HashMap::with_capacity(set.corpus.len());
     for batch in set.corpus.chunks(BATCH) {
         let drafts = batch
@@ -144,7 +150,9 @@ async fn fill(set: &JudgedSet, folder: &Path) -> Result<(Engine, HashMap<NoteId,
         ids.extend(saved.iter().map(|saved| saved.id).zip(batch.iter().map(|d| d.id.clone())));
     }
     let status = engine.settled().await?;
-    if status.words_state != IndexState::Ready || status.meaning_state != IndexState::Ready {
+    if status.words_state != IndexState::Ready
+        || (wanted && status.meaning_state != IndexState::Ready)
+    {
         bail!("the indexes are not ready: {}", status.message.unwrap_or_default());
     }
     Ok((engine, ids))
