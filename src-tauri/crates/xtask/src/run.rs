@@ -13,8 +13,8 @@ use crate::shell::{self, Workspace};
 
 /// What is searched for in the welcome notes when there is no display: a mode and a query.
 const SEARCHES: [(&str, &str); 3] = [
-    ("words", "wildcard OR phrase"),
-    ("meaning", "does anyone else get to see what I write down?"),
+    ("words", "phrase parentheses"),
+    ("meaning", "who else can see my diary"),
     ("both", "bring my old files over"),
 ];
 
@@ -100,7 +100,7 @@ fn build(workspace: &Workspace) -> Result<()> {
         println!("building the UI");
         shell::run(&mut workspace.npm(["run", "build"]))?;
     }
-    println!("building the app (the first time takes about ten minutes)");
+    println!("building the app (the first time takes ten minutes or more)");
     shell::run(&mut workspace.cargo(["build", "--release", "--workspace"]))
 }
 
