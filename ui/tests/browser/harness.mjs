@@ -50,6 +50,17 @@ export function equal(actual, expected, message) {
   if (a !== b) throw new Error(`${message}: expected ${b}, got ${a}`);
 }
 
+/** Waits until `read` gives `expected`: a page needs a moment after a click or a key. */
+export async function becomes(read, expected, message) {
+  const end = Date.now() + 30_000;
+  for (;;) {
+    const actual = await read();
+    if (JSON.stringify(actual) === JSON.stringify(expected)) return;
+    if (Date.now() > end) equal(actual, expected, message);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 export async function run(filter) {
   const chosen = tests.filter((t) => t.name.includes(filter));
   if (!existsSync(CHROMIUM)) {

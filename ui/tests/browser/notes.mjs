@@ -1,4 +1,4 @@
-import { equal, expect, test } from "./harness.mjs";
+import { becomes, equal, expect, test } from "./harness.mjs";
 
 const panel = "[role=tabpanel]:not([hidden])";
 const SAVED = (page) => page.locator(`${panel} .state.saved`).waitFor();
@@ -53,13 +53,11 @@ test("note: markup hides away from the cursor and links stay whole", async (open
   const page = await open();
   await note(page, "top\n\n## Heading\n\nSome **bold** and [[Moving out|a link]].");
   const shown = () => page.locator(`${panel} .cm-line`).nth(2).locator(".cm-hidden").count();
-  equal(await shown(), 1, "hidden at first");
+  await becomes(shown, 1, "hidden at first");
   await page.locator(`${panel} .cm-line`).nth(2).click();
-  await page.waitForTimeout(100);
-  equal(await shown(), 0, "shown on its line");
+  await becomes(shown, 0, "shown on its line");
   await page.locator(`${panel} .cm-line`).nth(0).click();
-  await page.waitForTimeout(100);
-  equal(await shown(), 1, "hidden again");
+  await becomes(shown, 1, "hidden again");
   await page.locator(`${panel} .cm-link`).click();
   await page.locator("[role=tab][aria-selected=true]", { hasText: "Moving out" }).waitFor();
 });
