@@ -1,6 +1,7 @@
 // The editor's own commands: emphasis, links, list indents, tasks.
 import { indentLess, indentMore, insertTab } from "@codemirror/commands";
 import { deleteMarkupBackward, insertNewlineContinueMarkupCommand } from "@codemirror/lang-markdown";
+import { forceParsing } from "@codemirror/language";
 import { ChangeSet, type ChangeSpec, EditorSelection, type EditorState, type StateCommand, type Text } from "@codemirror/state";
 import type { EditorView, KeyBinding } from "@codemirror/view";
 import { toggleMarkerAt } from "./widgets";
@@ -219,8 +220,17 @@ export function toggleTask(view: EditorView): boolean {
   return true;
 }
 
+const continueMarkup = insertNewlineContinueMarkupCommand({ nonTightLists: false });
+/** The parser may lag behind quick typing on a busy machine; an item is only continued where it is parsed as one. */
+const PARSE_MS = 50;
+
+function newlineInMarkup(view: EditorView): boolean {
+  forceParsing(view, view.state.selection.main.head, PARSE_MS);
+  return continueMarkup(view);
+}
+
 export const noteKeymap: readonly KeyBinding[] = [
-  { key: "Enter", run: insertNewlineContinueMarkupCommand({ nonTightLists: false }) },
+  { key: "Enter", run: newlineInMarkup },
   { key: "Backspace", run: deleteMarkupBackward },
   { key: "Tab", run: tab, shift: shiftTab },
   { key: "Mod-b", run: toggleWrap("**"), preventDefault: true },
