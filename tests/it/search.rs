@@ -207,6 +207,49 @@ fn saves_and_searches_go_on_while_an_import_runs() {
 }
 
 #[test]
+fn a_note_typed_during_an_import_is_found_in_its_last_version() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let source = tempfile::tempdir().unwrap();
+        for number in 0..3_000 {
+            let text = format!("imported text {number}");
+            std::fs::write(source.path().join(format!("{number}.md")), text).unwrap();
+        }
+        let engine = open(dir.path()).await;
+        let request =
+            ImportRequest { roots: vec![source.path().to_owned()], notebook: String::new() };
+        let import = engine.import(request).await.unwrap();
+        let mut changes = engine.changes();
+        for round in 0..60 {
+            let mut id = None;
+            for part in 1..=4 {
+                let text: Vec<String> = (0..part).map(|n| format!("typed{round}x{n}")).collect();
+                let saved =
+                    engine.save_note(id, None, draft("Typed", &text.join(" "))).await.unwrap();
+                id = Some(saved.id);
+            }
+            let phrase = format!("\"typed{round}x2 typed{round}x3\"");
+            let found = async {
+                while search(&engine, &phrase, Mode::Both).await.total == 0 {
+                    // Asked again only when told so, as an open tab does.
+                    drop(changes.recv().await);
+                }
+            };
+            let in_time = tokio::time::timeout(std::time::Duration::from_secs(20), found).await;
+            assert!(
+                in_time.is_ok(),
+                "round {round}: {:?}, now {} hits",
+                engine.status_now().await,
+                search(&engine, &phrase, Mode::Both).await.total
+            );
+        }
+        engine.cancel_import(import);
+        engine.import_ended(import).await.unwrap();
+        engine.close().await.unwrap();
+    });
+}
+
+#[test]
 fn the_real_model_finds_what_shares_no_word() {
     let Some(model) = real_model() else { return };
     run(async {
