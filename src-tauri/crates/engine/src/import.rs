@@ -56,8 +56,8 @@ pub struct ImportStatus {
 
 const WORKERS: usize = 2;
 /// Notes written by one operation, and how many operations may wait for the store.
-const BATCH: usize = 64;
-const IN_FLIGHT: usize = 4;
+const BATCH: usize = 128;
+const IN_FLIGHT: usize = 12;
 /// Bytes of files that may be read and not yet written: what bounds the memory of an import.
 const READ_AHEAD: usize = 64 << 20;
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
