@@ -130,7 +130,7 @@ fn around(body: &str, offset: usize) -> String {
     let offset = body.floor_char_boundary(offset);
     let start = body[..offset].rfind('\n').map_or(0, |at| at + 1);
     let end = body[offset..].find('\n').map_or(body.len(), |at| offset + at);
-    note::excerpt(&body[start..end], EXCERPT_CHARS)
+    note::excerpt(&note::plain_text(&body[start..end]), EXCERPT_CHARS)
 }
 
 #[tauri::command]

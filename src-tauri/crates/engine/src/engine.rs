@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use note::{Clock, Note, NoteDraft, NoteHead, NoteId, Seq, Timestamp};
+use note::{Analysis, Clock, Note, NoteDraft, NoteHead, NoteId, Seq, Timestamp};
 use store::{Lane, Read, Store, StoreError, Write};
 use tokio::sync::{Notify, Semaphore, broadcast, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Code, Error, Result};
 use crate::import::Imports;
-use crate::indexer::{Indexer, Receivers, Wake};
+use crate::indexer::{Analyses, Indexer, Receivers, Wake};
 use crate::lock::DataLock;
 use crate::model::{ModelSlot, ModelSource};
 use crate::search::{self, Hit, Hits, SearchRequest};
@@ -69,6 +69,9 @@ pub(crate) struct Inner {
     pub(crate) fresh: Mutex<Vec<NoteId>>,
     /// Saved by a person and not yet embedded.
     pub(crate) urgent: Mutex<Vec<NoteId>>,
+    pub(crate) analyses: Analyses,
+    /// The words lane has more than one batch before it.
+    pub(crate) words_behind: AtomicBool,
     /// Seqs that the overlay shows and the disk index does not hold yet.
     shown: Mutex<BTreeSet<Seq>>,
     pub(crate) status: watch::Sender<IndexStatus>,
@@ -148,6 +151,8 @@ impl Engine {
             closing: CancellationToken::new(),
             fresh: Mutex::default(),
             urgent: Mutex::default(),
+            analyses: Analyses::default(),
+            words_behind: AtomicBool::new(false),
             shown: Mutex::default(),
             status: watch::Sender::new(IndexStatus { read_only, ..IndexStatus::default() }),
             status_changed: Notify::new(),
@@ -264,11 +269,15 @@ impl Engine {
     ) -> Result<Saved> {
         check_draft(&draft)?;
         let draft = with_plain_line_ends(draft);
-        let analysis = note::analyse(&draft.body);
+        let analysis = Arc::new(note::analyse(&draft.body));
         let now = self.inner.clock().now;
+        let (inner, found) = (self.inner.clone(), analysis.clone());
         self.write_fresh(
             move |write| write.save_note(id, base, &draft, &analysis, now),
-            |saved| vec![saved.id],
+            move |saved| {
+                inner.written(saved, found);
+                vec![saved.id]
+            },
         )
         .await
     }
@@ -647,8 +656,21 @@ impl Inner {
         Ok(self.vector.get_or_init(|| index).clone())
     }
 
-    pub(crate) fn meaning_paused(&self) -> bool {
+    fn meaning_paused(&self) -> bool {
         self.paused.load(Ordering::Relaxed)
+    }
+
+    /// True while the backlog of notes to embed has to wait: the person said so, or the words lane is
+    /// behind and has better use for the CPU.
+    pub(crate) fn meaning_waits(&self) -> bool {
+        self.meaning_paused() || self.words_behind.load(Ordering::Relaxed)
+    }
+
+    /// A save is durable: the lanes will want what was found in the note's text.
+    pub(crate) fn written(&self, saved: &Saved, analysis: Arc<Analysis>) {
+        if !self.read_only && !saved.unchanged {
+            self.analyses.put(saved.id, saved.seq, analysis);
+        }
     }
 
     /// A person's write is durable: make it findable ahead of everything else.

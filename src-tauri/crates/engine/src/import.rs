@@ -438,7 +438,7 @@ enum Outcome {
 
 struct NewNote {
     draft: NoteDraft,
-    analysis: Analysis,
+    analysis: Arc<Analysis>,
     /// The note that an earlier version of this file became.
     update: Option<NoteId>,
     digest: Digest,
@@ -636,15 +636,19 @@ impl Importer<'_> {
         let id = self.job.status.lock().expect("no panic while held").id;
         let now = self.inner.clock().now;
         let (job, budget, in_flight) = (self.job.clone(), budget.clone(), in_flight.clone());
+        let inner = self.inner.clone();
         self.inner.store.submit(
             Lane::Bulk,
             move |write| {
                 let mut counts = ItemCounts::default();
-                let mut current = None;
+                let (mut written, mut current) = (Vec::with_capacity(batch.len()), None);
                 for prepared in batch {
                     let (state, reason, note) = match prepared.outcome {
                         Outcome::Note(new) => match write_note(write, &new, &prepared.path, now) {
-                            Ok(note) => (ItemState::Imported, new.warning, Some(note)),
+                            Ok(saved) => {
+                                written.push((saved, new.analysis));
+                                (ItemState::Imported, new.warning, Some(saved.id))
+                            }
                             Err(error @ store::StoreError::Invalid { .. }) => {
                                 (ItemState::Failed, Some(error.to_string()), None)
                             }
@@ -663,11 +667,14 @@ impl Importer<'_> {
                     }
                     current = Some(prepared.path);
                 }
-                Ok((counts, current))
+                Ok((counts, written, current))
             },
             move |result| {
                 match result {
-                    Ok((counts, current)) => {
+                    Ok((counts, written, current)) => {
+                        for (saved, analysis) in written {
+                            inner.written(&saved, analysis);
+                        }
                         job.update(|status| {
                             status.imported += counts.imported;
                             status.skipped += counts.skipped;
@@ -854,7 +861,7 @@ impl Importer<'_> {
                 }
             }
         }
-        let analysis = note::analyse(&draft.body);
+        let analysis = Arc::new(note::analyse(&draft.body));
         for link in analysis.links.iter().filter(|link| link.embed) {
             let Some(path) = resolve(&link.target, parent, by_name) else { continue };
             if attachments.iter().any(|held: &AttachmentRef| held.name == link.target) {
@@ -904,7 +911,7 @@ fn write_note(
     new: &NewNote,
     path: &str,
     now: Timestamp,
-) -> std::result::Result<NoteId, store::StoreError> {
+) -> std::result::Result<store::Saved, store::StoreError> {
     if let Some(id) = new.update {
         write.keep_revision(id, now)?;
     }
@@ -913,7 +920,7 @@ fn write_note(
         write.attach(saved.id, attachment)?;
     }
     write.record_source(path, &new.digest, new.size, new.mtime, saved.id)?;
-    Ok(saved.id)
+    Ok(saved)
 }
 
 /// Operations that the store has been given and has not answered.

@@ -3,13 +3,13 @@
 //! embeds, `vectors` builds the vector index's graphs. The bulk ones run below the priority of the person's own work; none is ever waited for by a save.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use note::{Note, NoteId, Seq};
+use note::{Analysis, Note, NoteId, Seq};
 
 use crate::engine::Inner;
 use crate::error::{Error, Result};
@@ -17,6 +17,8 @@ use crate::priority::{Priority, set_priority};
 
 /// Notes read from the store and indexed in one go.
 const WORDS_BATCH: usize = 512;
+/// Bytes of plain text held between a write and its indexing.
+const MAX_HELD: usize = 16 << 20;
 /// Notes chunked and embedded in one go: small, so that a note saved meanwhile is next soon.
 const MEANING_BATCH: usize = 16;
 /// A lone save is findable at once through the overlay; its disk commit can wait this long for more.
@@ -63,6 +65,53 @@ pub(crate) struct Receivers {
     pub(crate) words: Receiver<()>,
     pub(crate) meaning: Receiver<()>,
     pub(crate) vectors: Receiver<()>,
+}
+
+/// What was found in the texts of notes whose save is durable: the lanes that index them need not
+/// parse them again. Holds a bounded amount; what is not held is parsed once more.
+#[derive(Default)]
+pub(crate) struct Analyses(Mutex<Held>);
+
+#[derive(Default)]
+struct Held {
+    notes: HashMap<NoteId, (Seq, Arc<Analysis>)>,
+    bytes: usize,
+}
+
+impl Analyses {
+    pub(crate) fn put(&self, note: NoteId, seq: Seq, analysis: Arc<Analysis>) {
+        let mut held = self.0.lock().expect("no panic while held");
+        if held.bytes + analysis.text.len() > MAX_HELD {
+            return;
+        }
+        held.bytes += analysis.text.len();
+        if let Some((_, old)) = held.notes.insert(note, (seq, analysis)) {
+            held.bytes -= old.text.len();
+        }
+    }
+
+    fn get(&self, note: &Note) -> Arc<Analysis> {
+        let held = self.0.lock().expect("no panic while held");
+        match held.notes.get(&note.id) {
+            Some((seq, analysis)) if *seq == note.seq => analysis.clone(),
+            _ => {
+                drop(held);
+                Arc::new(note::analyse(&note.body))
+            }
+        }
+    }
+
+    /// Forgets what is on its way to the disk index, up to `seq`.
+    fn forget(&self, notes: &[NoteId], seq: Seq) {
+        let mut held = self.0.lock().expect("no panic while held");
+        for note in notes {
+            if held.notes.get(note).is_some_and(|(at, _)| *at <= seq)
+                && let Some((_, analysis)) = held.notes.remove(note)
+            {
+                held.bytes -= analysis.text.len();
+            }
+        }
+    }
 }
 
 /// One thread's work until the engine closes, woken through its receiver.
@@ -149,7 +198,7 @@ fn put_changes(inner: &Inner, notes: &[Note]) -> Result<Vec<keyword::Change>> {
     Ok(notes
         .iter()
         .map(|note| {
-            let analysis = note::analyse(&note.body);
+            let analysis = inner.analyses.get(note);
             let headings: Vec<&str> =
                 analysis.headings.iter().map(|heading| heading.text.as_str()).collect();
             keyword::Change::Put(Box::new(keyword::NoteDocument {
@@ -168,7 +217,7 @@ fn put_changes(inner: &Inner, notes: &[Note]) -> Result<Vec<keyword::Change>> {
                 has_link: !analysis.links.is_empty() || analysis.has_web_link,
                 has_attachment: attached.contains(note.id),
                 has_image: analysis.has_image,
-                text: note::plain_text(&note.body),
+                text: analysis.text.clone(),
             }))
         })
         .collect())
@@ -180,6 +229,7 @@ fn words_lane(inner: &Inner, woken: &Receiver<()>) {
         match words_run(inner, woken) {
             Ok(()) => break,
             Err(error) => {
+                inner.words_behind.store(false, Ordering::Relaxed);
                 inner.words_failed(Some(format!("Indexing words failed: {error}. Trying again.")));
                 wait(inner, woken, retry);
                 retry = (retry * 2).min(LAST_RETRY);
@@ -217,7 +267,9 @@ fn words_run(inner: &Inner, woken: &Receiver<()>) -> Result<()> {
             uncommitted += changes.len();
             unshown += changes.iter().filter(|change| !inner.is_shown(change.seq)).count();
             index.apply(batch)?;
+            inner.analyses.forget(&ids, seq);
             applied = seq;
+            inner.words_behind.store(!caught_up, Ordering::Relaxed);
         }
         let closing = inner.closing.is_cancelled();
         let due = if !caught_up {
@@ -243,6 +295,7 @@ fn words_run(inner: &Inner, woken: &Receiver<()>) -> Result<()> {
             return Ok(());
         }
         if caught_up {
+            inner.wake_meaning.wake();
             let time = if uncommitted > 0 { QUIET_COMMIT } else { Duration::from_secs(60) };
             if wait(inner, woken, time) {
                 // The overlay shows a lone save first; this lane then needs no commit of its own.
@@ -330,7 +383,7 @@ fn meaning_run(inner: &Inner, model: &dyn embed::Embedder, woken: &Receiver<()>)
         let saved = urgent_notes(inner, model.model_id())?;
         let pending = if !saved.is_empty() {
             saved
-        } else if closing || inner.meaning_paused() {
+        } else if closing || inner.meaning_waits() {
             Vec::new()
         } else {
             inner.store.read(|read| read.unchunked(model.model_id(), MEANING_BATCH, true))?
@@ -409,7 +462,7 @@ fn embed_notes(
         .map(|(chunk, digest)| (chunk.text.as_str(), *digest))
         .collect();
     for slice in wanted.chunks(MEANING_BATCH) {
-        if inner.closing.is_cancelled() || inner.meaning_paused() {
+        if inner.closing.is_cancelled() || (!urgent && inner.meaning_waits()) {
             return Ok(());
         }
         if !urgent {

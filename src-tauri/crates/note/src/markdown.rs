@@ -17,6 +17,8 @@ pub struct Analysis {
     pub has_image: bool,
     /// A link to somewhere outside the store, such as a web page or a mail address.
     pub has_web_link: bool,
+    /// What [`plain_text`] gives of the whole body.
+    pub text: String,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -65,7 +67,7 @@ pub(crate) fn parser(body: &str) -> Parser<'_> {
     Parser::new_ext(body, OPTIONS)
 }
 
-/// Finds headings, links, tags and tasks in one pass over a Markdown body.
+/// Finds headings, links, tags, tasks and the plain text in one pass over a Markdown body.
 pub fn analyse(body: &str) -> Analysis {
     let mut found = Analysis::default();
     let mut seen_tags = HashSet::new();
@@ -75,6 +77,7 @@ pub fn analyse(body: &str) -> Analysis {
     let mut run: Option<Range<usize>> = None;
     let mut heading: Option<(Heading, PlainText)> = None;
     let mut task: Option<(Task, PlainText)> = None;
+    let mut whole = PlainText::with_capacity(body.len());
 
     for (event, range) in parser(body).into_offset_iter() {
         // The parser cuts text at possible markup: neighbouring pieces are read as one.
@@ -89,6 +92,7 @@ pub fn analyse(body: &str) -> Analysis {
                 run = is_text.then(|| range.clone());
             }
         }
+        whole.take(&event);
         if let Some((_, text)) = &mut heading {
             text.take(&event);
         }
@@ -146,6 +150,7 @@ pub fn analyse(body: &str) -> Analysis {
         find_tags(body, run, &mut seen_tags, &mut found.tags);
     }
     found.tasks.extend(task.map(finish_task));
+    found.text = whole.finish();
     found
 }
 

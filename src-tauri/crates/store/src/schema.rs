@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior};
 
 use crate::{Result, StoreError, backup};
@@ -218,7 +219,7 @@ pub(crate) fn open_writer(path: &Path, backups: &Path, migrations: &[&str]) -> R
     set_pragma(&conn, "cache_size", -WRITER_CACHE)?;
     set_pragma(&conn, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     set_pragma(&conn, "journal_size_limit", LOG_LIMIT)?;
-    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    keep_statements(&conn)?;
     migrate(&mut conn, path, backups, migrations)?;
     Ok(conn)
 }
@@ -231,8 +232,15 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection> {
     )?;
     conn.busy_timeout(BUSY_TIMEOUT)?;
     set_pragma(&conn, "cache_size", -READER_CACHE)?;
-    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    keep_statements(&conn)?;
     Ok(conn)
+}
+
+/// Keeps prepared statements, and their plans whatever is bound to them: otherwise SQLite prepares
+/// each statement on a table with partial indexes anew when its parameters change.
+fn keep_statements(conn: &Connection) -> rusqlite::Result<()> {
+    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
 }
 
 /// Some pragmas answer with a row and some do not.

@@ -8,8 +8,6 @@ use unicode_normalization::UnicodeNormalization;
 /// enough to tell names apart, and a huge one does not bloat an index.
 const NAME_CHARS: usize = 80;
 const EXCERPT_CHARS: usize = 200;
-/// Bytes of Markdown that hold an excerpt unless they are mostly markup.
-const EXCERPT_SOURCE: usize = 1_200;
 
 /// The form in which titles, aliases and link targets are compared.
 pub(crate) fn name_key(name: &str) -> String {
@@ -27,9 +25,9 @@ pub(crate) fn title_key(title: &str, excerpt: &str) -> String {
     if key.is_empty() { name_key(excerpt) } else { key }
 }
 
-/// The first plain text of a Markdown body, on one line.
-pub(crate) fn excerpt(body: &str) -> String {
-    note::excerpt(&body[..body.floor_char_boundary(EXCERPT_SOURCE)], EXCERPT_CHARS)
+/// The beginning of a note's plain text, on one line.
+pub(crate) fn excerpt(text: &str) -> String {
+    note::excerpt(text, EXCERPT_CHARS)
 }
 
 /// The form in which tags and notebook paths are compared: NFKC and lower case, but accents count,

@@ -259,7 +259,7 @@ impl<'a> Write<'a> {
         let notebook = self.notebook_id(&draft.notebook)?;
         let seq = self.next_seq()?;
         let derived = Derived::of(draft, analysis);
-        let excerpt = excerpt(&draft.body);
+        let excerpt = excerpt(&analysis.text);
         self.execute(
             INSERT_NOTE,
             params![
@@ -323,7 +323,7 @@ impl<'a> Write<'a> {
         if keep {
             self.execute(KEEP_REVISION, [id.0])?;
         }
-        let excerpt = excerpt(&draft.body);
+        let excerpt = excerpt(&analysis.text);
         self.execute(
             UPDATE_NOTE,
             params![
