@@ -41,6 +41,7 @@ const COMMANDS: &[&str] = &[
     "save_settings",
     "set_hotkey",
     "get_status",
+    "diagnostics",
     "rebuild_indexes",
     "get_session",
     "save_session",

@@ -2,6 +2,7 @@
 //! (`ui/src/api/generated`) when the tests run. Offsets into text are UTF-16, as JavaScript counts.
 
 use std::ops::Range;
+use std::path::Path;
 
 use engine::ImportState;
 use note::{NoteHead, Timestamp};
@@ -370,9 +371,11 @@ pub(crate) struct IndexStatus {
     #[ts(type = "\"ready\" | \"rebuilding\" | \"failed\"")]
     words_state: engine::IndexState,
     #[ts(
-        type = "\"ready\" | \"loading\" | \"rebuilding\" | \"paused\" | \"unavailable\" | \"failed\""
+        type = "\"ready\" | \"loading\" | \"rebuilding\" | \"paused\" | \"waiting\" | \"unavailable\" | \"failed\""
     )]
     meaning_state: engine::IndexState,
+    /// Why embedding holds back, in words.
+    waiting_for: Option<String>,
     message: Option<String>,
     read_only: bool,
 }
@@ -388,8 +391,173 @@ impl From<engine::IndexStatus> for IndexStatus {
             vectors: status.vectors,
             words_state: status.words_state,
             meaning_state: status.meaning_state,
+            waiting_for: status.waiting_for,
             message: status.message,
             read_only: status.read_only,
+        }
+    }
+}
+
+/// What the engine is doing and how quickly.
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct Diagnostics {
+    version: &'static str,
+    data_dir: String,
+    store: StoreDiagnostics,
+    words: WordsDiagnostics,
+    meaning: MeaningDiagnostics,
+    searches: SearchesDiagnostics,
+    operations: Vec<OperationLatency>,
+    #[ts(type = "number | null")]
+    resident_bytes: Option<u64>,
+    #[ts(type = "number | null")]
+    anonymous_bytes: Option<u64>,
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+struct StoreDiagnostics {
+    notes: usize,
+    trashed: usize,
+    #[ts(type = "number")]
+    last_seq: i64,
+    waiting_interactive: usize,
+    waiting_bulk: usize,
+    #[ts(type = "number")]
+    database_bytes: u64,
+    #[ts(type = "number")]
+    log_bytes: u64,
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+struct WordsDiagnostics {
+    #[ts(type = "string")]
+    state: engine::IndexState,
+    #[ts(type = "number")]
+    cursor: i64,
+    pending: usize,
+    segments: usize,
+    notes_in_memory: usize,
+    generation: u32,
+    #[ts(type = "number")]
+    bytes: u64,
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+struct MeaningDiagnostics {
+    #[ts(type = "string")]
+    state: engine::IndexState,
+    waiting_for: Option<String>,
+    model: Option<String>,
+    dims: Option<usize>,
+    pending: usize,
+    skipped: usize,
+    vectors: usize,
+    graphs: usize,
+    #[ts(type = "number")]
+    generation: u64,
+    #[ts(type = "number")]
+    bytes: u64,
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+struct SearchesDiagnostics {
+    permits: usize,
+    running: usize,
+    waiting: usize,
+    #[ts(type = "number")]
+    cancelled: u64,
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+struct OperationLatency {
+    name: String,
+    #[ts(type = "number")]
+    count: u64,
+    p50_ms: f64,
+    p95_ms: f64,
+    p99_ms: f64,
+    max_ms: f64,
+    buckets: Vec<LatencyBucket>,
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+struct LatencyBucket {
+    up_to_ms: f64,
+    #[ts(type = "number")]
+    count: u64,
+}
+
+impl Diagnostics {
+    pub(crate) fn new(data_dir: &Path, now: engine::Diagnostics) -> Diagnostics {
+        let engine::Diagnostics { store, words, meaning, searches, .. } = now;
+        Diagnostics {
+            version: env!("CARGO_PKG_VERSION"),
+            data_dir: data_dir.display().to_string(),
+            store: StoreDiagnostics {
+                notes: store.notes,
+                trashed: store.trashed,
+                last_seq: store.last_seq,
+                waiting_interactive: store.waiting_interactive,
+                waiting_bulk: store.waiting_bulk,
+                database_bytes: store.database_bytes,
+                log_bytes: store.log_bytes,
+            },
+            words: WordsDiagnostics {
+                state: words.state,
+                cursor: words.cursor,
+                pending: words.pending,
+                segments: words.segments,
+                notes_in_memory: words.notes_in_memory,
+                generation: words.generation,
+                bytes: words.bytes,
+            },
+            meaning: MeaningDiagnostics {
+                state: meaning.state,
+                waiting_for: meaning.waiting_for,
+                model: meaning.model,
+                dims: meaning.dims,
+                pending: meaning.pending,
+                skipped: meaning.skipped,
+                vectors: meaning.vectors,
+                graphs: meaning.graphs,
+                generation: meaning.generation,
+                bytes: meaning.bytes,
+            },
+            searches: SearchesDiagnostics {
+                permits: searches.permits,
+                running: searches.running,
+                waiting: searches.waiting,
+                cancelled: searches.cancelled,
+            },
+            operations: now
+                .operations
+                .into_iter()
+                .map(|operation| OperationLatency {
+                    name: operation.name,
+                    count: operation.count,
+                    p50_ms: operation.p50_ms,
+                    p95_ms: operation.p95_ms,
+                    p99_ms: operation.p99_ms,
+                    max_ms: operation.max_ms,
+                    buckets: operation
+                        .buckets
+                        .into_iter()
+                        .map(|bucket| LatencyBucket {
+                            up_to_ms: bucket.up_to_ms,
+                            count: bucket.count,
+                        })
+                        .collect(),
+                })
+                .collect(),
+            resident_bytes: now.resident_bytes,
+            anonymous_bytes: now.anonymous_bytes,
         }
     }
 }

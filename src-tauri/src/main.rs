@@ -31,12 +31,14 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(3);
 struct Args {
     data_dir: PathBuf,
     quick: bool,
+    /// File that gets every span.
+    trace: Option<PathBuf>,
 }
 
 impl Args {
     fn read(args: impl Iterator<Item = String>) -> anyhow::Result<Args> {
         let mut data_dir = std::env::var_os("COMMONPLACE_DATA").map(PathBuf::from);
-        let mut quick = false;
+        let (mut quick, mut trace) = (false, None);
         let mut args = args.skip(1);
         while let Some(arg) = args.next() {
             match arg.as_str() {
@@ -44,30 +46,28 @@ impl Args {
                     data_dir = Some(args.next().context("--data wants a folder")?.into());
                 }
                 "--quick" => quick = true,
+                "--trace" => trace = Some(args.next().context("--trace wants a file")?.into()),
                 other => anyhow::bail!(
-                    "{other} is not known. Usage: commonplace-desktop [--data DIR] [--quick]"
+                    "{other} is not known. Usage: commonplace-desktop [--data DIR] [--quick] [--trace FILE]"
                 ),
             }
         }
         let data_dir = data_dir
             .or_else(engine::default_data_dir)
             .context("this system names no folder for data: give one with --data DIR")?;
-        Ok(Args { data_dir: std::path::absolute(data_dir)?, quick })
+        Ok(Args { data_dir: std::path::absolute(data_dir)?, quick, trace })
     }
 }
 
 fn main() -> anyhow::Result<()> {
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("COMMONPLACE_LOG")
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,engine=info")),
-        )
-        .with_writer(std::io::stderr)
-        .init();
-    let args = match Args::read(std::env::args()) {
+    let args = Args::read(std::env::args()).and_then(|args| {
+        engine::start_log("warn,engine=info", args.trace.as_deref()).context("--trace")?;
+        Ok(args)
+    });
+    let args = match args {
         Ok(args) => args,
         Err(error) => {
-            eprintln!("commonplace-desktop: {error}");
+            eprintln!("commonplace-desktop: {error:#}");
             std::process::exit(2);
         }
     };
@@ -171,6 +171,7 @@ fn main() -> anyhow::Result<()> {
             commands::settings::save_settings,
             commands::settings::set_hotkey,
             commands::settings::get_status,
+            commands::settings::diagnostics,
             commands::settings::rebuild_indexes,
             commands::settings::get_session,
             commands::settings::save_session,
@@ -200,7 +201,7 @@ fn main() -> anyhow::Result<()> {
 /// Opens the engine while the window is being made.
 fn open_engine(slot: EngineSlot, data_dir: PathBuf) {
     tauri::async_runtime::spawn(async move {
-        let opened = Engine::open(Options { data_dir, model: ModelSource::Installed }).await;
+        let opened = Engine::open(Options::new(data_dir, ModelSource::Installed)).await;
         if let Err(error) = &opened {
             tracing::error!(%error, "the data folder cannot be opened");
         }

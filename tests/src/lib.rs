@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 pub mod bare_onnx;
+pub mod synthetic;
 pub mod trec;
 
 /// The root of the checkout.

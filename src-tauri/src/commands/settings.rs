@@ -3,7 +3,7 @@ use include_dir::{Dir, include_dir};
 use tauri::{AppHandle, State};
 
 use super::Slot;
-use crate::dto::{IndexStatus, Settings};
+use crate::dto::{Diagnostics, IndexStatus, Settings};
 use crate::error::{ApiError, Result};
 use crate::hotkey::Hotkey;
 
@@ -82,6 +82,12 @@ pub(crate) async fn set_hotkey(
 #[tauri::command]
 pub(crate) async fn get_status(slot: Slot<'_>) -> Result<IndexStatus> {
     Ok(slot.get().await?.status_now().await?.into())
+}
+
+#[tauri::command]
+pub(crate) async fn diagnostics(slot: Slot<'_>) -> Result<Diagnostics> {
+    let engine = slot.get().await?;
+    Ok(Diagnostics::new(engine.data_dir(), engine.diagnostics().await?))
 }
 
 #[tauri::command]

@@ -28,6 +28,9 @@ struct Cli {
     /// Folder of the notes [default: the user's data folder]
     #[arg(long, global = true, value_name = "DIR", env = "COMMONPLACE_DATA")]
     data: Option<PathBuf>,
+    /// Write what is done and how long it takes to a file, one JSON object a line
+    #[arg(long, global = true, value_name = "FILE")]
+    trace: Option<PathBuf>,
     #[command(subcommand)]
     command: Task,
 }
@@ -151,14 +154,12 @@ struct Incomplete;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("COMMONPLACE_LOG")
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error")),
-        )
-        .with_writer(std::io::stderr)
-        .init();
-    match run(Cli::parse()).await {
+    let cli = Cli::parse();
+    if let Err(error) = engine::start_log("error", cli.trace.as_deref()) {
+        eprintln!("commonplace: --trace: {error}");
+        return ExitCode::from(2);
+    }
+    match run(cli).await {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(Incomplete)) => ExitCode::from(1),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
@@ -190,7 +191,7 @@ async fn run(cli: Cli) -> Result<std::result::Result<(), Incomplete>> {
         Task::Status { .. } | Task::Search(Search { mode: ModeArg::Both | ModeArg::Meaning, .. })
     );
     let model = if needs_model { ModelSource::Installed } else { ModelSource::None };
-    let engine = Engine::open(Options { data_dir, model }).await?;
+    let engine = Engine::open(Options { eager: true, ..Options::new(data_dir, model) }).await?;
     let result = work(&engine, cli.command).await;
     engine.close().await?;
     result
@@ -309,7 +310,11 @@ async fn work(engine: &Engine, task: Task) -> Result<std::result::Result<(), Inc
         Task::Status { wait, json } => {
             let status = if wait { engine.settled().await? } else { engine.status_now().await? };
             if json {
-                serde_json::to_writer_pretty(&mut out, &status_json(&status, engine))?;
+                let diagnostics = engine.diagnostics().await?;
+                serde_json::to_writer_pretty(
+                    &mut out,
+                    &status_json(&status, &diagnostics, engine),
+                )?;
                 writeln!(out)?;
             } else {
                 print_status(&mut out, &status, engine)?;

@@ -4,7 +4,8 @@ use std::io::{IsTerminal, Result, Write};
 use std::ops::Range;
 
 use engine::{
-    AttachmentRef, Engine, Hit, Hits, ImportItem, ImportStatus, IndexState, IndexStatus, Why,
+    AttachmentRef, Diagnostics, Engine, Hit, Hits, ImportItem, ImportStatus, IndexState,
+    IndexStatus, Why,
 };
 use note::{Note, NoteHead, Timestamp};
 use serde_json::{Value, json};
@@ -176,13 +177,19 @@ fn state(state: IndexState) -> &'static str {
         IndexState::Loading => "loading",
         IndexState::Rebuilding => "rebuilding",
         IndexState::Paused => "paused",
+        IndexState::Waiting => "waiting",
         IndexState::Unavailable => "unavailable",
         IndexState::Failed => "failed",
     }
 }
 
-pub(crate) fn status_json(status: &IndexStatus, engine: &Engine) -> Value {
+pub(crate) fn status_json(
+    status: &IndexStatus,
+    diagnostics: &Diagnostics,
+    engine: &Engine,
+) -> Value {
     let mut value = json!(status);
+    value["diagnostics"] = json!(diagnostics);
     value["data_dir"] = json!(engine.data_dir());
     value
 }

@@ -4,26 +4,39 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use note::{Analysis, Clock, Note, NoteDraft, NoteHead, NoteId, Seq, Timestamp};
 use store::{Lane, Read, Store, StoreError, Write};
 use tokio::sync::{Notify, Semaphore, broadcast, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::diagnostics::{Meters, Operation};
 use crate::error::{Code, Error, Result};
 use crate::import::Imports;
 use crate::indexer::{Analyses, Indexer, Receivers, Wake};
 use crate::lock::DataLock;
+use crate::manners::Manners;
 use crate::model::{ModelSlot, ModelSource};
 use crate::search::{self, Hit, Hits, SearchRequest};
-use crate::status::{IndexState, IndexStatus};
+use crate::status::{IndexState, IndexStatus, Waiting};
 
 /// How to open a data folder.
 #[derive(Clone)]
 pub struct Options {
     pub data_dir: PathBuf,
     pub model: ModelSource,
+    /// Searches that may compute at the same time; the others wait and can be cancelled while they do.
+    pub searches: usize,
+    /// Embed also while the person types and on battery: for commands that wait for it.
+    pub eager: bool,
+}
+
+impl Options {
+    /// With as many searches at a time as the smallest machines have cores.
+    pub fn new(data_dir: impl Into<PathBuf>, model: ModelSource) -> Options {
+        Options { data_dir: data_dir.into(), model, searches: SEARCHES, eager: false }
+    }
 }
 
 /// Where notes are kept unless the person says otherwise: `commonplace` in the user's data folder.
@@ -42,7 +55,6 @@ pub struct NotesChanged {
 /// One saved note.
 pub use store::Saved;
 
-/// Searches that may compute at the same time; the others wait and can be cancelled while they do.
 const SEARCHES: usize = 2;
 /// Blocking reads at the same time, so that a flood of them cannot take every thread.
 const READS: usize = 16;
@@ -63,6 +75,10 @@ pub(crate) struct Inner {
     vector: OnceLock<Arc<vector::VectorIndex>>,
     model: ModelSlot,
     pub(crate) search_permits: Semaphore,
+    /// How many there are.
+    pub(crate) searches: usize,
+    pub(crate) meters: Meters,
+    pub(crate) manners: Manners,
     read_permits: Semaphore,
     pub(crate) closing: CancellationToken,
     /// Saved by a person and not yet findable by words.
@@ -146,7 +162,10 @@ impl Engine {
             keyword: Arc::new(keyword),
             vector: OnceLock::new(),
             model: ModelSlot::new(options.model),
-            search_permits: Semaphore::new(SEARCHES),
+            search_permits: Semaphore::new(options.searches),
+            searches: options.searches,
+            meters: Meters::default(),
+            manners: Manners::new(options.eager),
             read_permits: Semaphore::new(READS),
             closing: CancellationToken::new(),
             fresh: Mutex::default(),
@@ -261,6 +280,7 @@ impl Engine {
     /// Saves a note; when this returns, it is on disk. `id` `None` makes a new one. `base` is the
     /// revision that the caller edited: if the note has moved on since, the answer is
     /// [`Code::Conflict`] and nothing is changed.
+    #[tracing::instrument(level = "debug", name = "save", skip_all)]
     pub async fn save_note(
         &self,
         id: Option<NoteId>,
@@ -268,6 +288,8 @@ impl Engine {
         draft: NoteDraft,
     ) -> Result<Saved> {
         check_draft(&draft)?;
+        let started = Instant::now();
+        self.inner.manners.typed();
         let draft = with_plain_line_ends(draft);
         let analysis = Arc::new(note::analyse(&draft.body));
         let now = self.inner.clock().now;
@@ -275,6 +297,7 @@ impl Engine {
         self.write_fresh(
             move |write| write.save_note(id, base, &draft, &analysis, now),
             move |saved| {
+                inner.meters.record(Operation::Save, started.elapsed());
                 inner.written(saved, found);
                 vec![saved.id]
             },
@@ -435,6 +458,9 @@ impl Engine {
 
     /// One search. A newer search with the same `tab` cancels the older one before it computes.
     pub async fn search_in_tab(&self, tab: &str, request: SearchRequest) -> Result<Hits> {
+        if request.typing {
+            self.inner.manners.typed();
+        }
         let token = self.inner.closing.child_token();
         let older = self
             .inner
@@ -660,10 +686,20 @@ impl Inner {
         self.paused.load(Ordering::Relaxed)
     }
 
-    /// True while the backlog of notes to embed has to wait: the person said so, or the words lane is
-    /// behind and has better use for the CPU.
-    pub(crate) fn meaning_waits(&self) -> bool {
-        self.meaning_paused() || self.words_behind.load(Ordering::Relaxed)
+    /// Why the backlog of notes to embed has to wait for now, if it has to. What a person just saved
+    /// never waits.
+    pub(crate) fn meaning_waits(&self) -> Option<Waiting> {
+        if self.meaning_paused() {
+            Some(Waiting::Paused)
+        } else if self.words_behind.load(Ordering::Relaxed) {
+            Some(Waiting::Words)
+        } else if self.manners.is_typing() {
+            Some(Waiting::Typing)
+        } else if self.manners.on_battery() {
+            Some(Waiting::Battery)
+        } else {
+            None
+        }
     }
 
     /// A save is durable: the lanes will want what was found in the note's text.
@@ -733,7 +769,7 @@ impl Inner {
         self.status_changed.notify_one();
     }
 
-    fn work_out_status(&self) -> Result<IndexStatus> {
+    pub(crate) fn work_out_status(&self) -> Result<IndexStatus> {
         let cursor = self.keyword.cursor();
         let shown = self.shown.lock().expect("no panic while held").clone();
         let model = self.model.ready();
@@ -767,6 +803,7 @@ impl Inner {
         } else {
             IndexState::Ready
         };
+        let waiting = self.meaning_waits().filter(|_| pending > 0);
         let meaning_state = if self.model.is_unavailable() {
             IndexState::Unavailable
         } else if failures.meaning.is_some() {
@@ -777,6 +814,8 @@ impl Inner {
             IndexState::Rebuilding
         } else if model.is_none() || self.vector.get().is_none() {
             IndexState::Loading
+        } else if waiting.is_some() {
+            IndexState::Waiting
         } else {
             IndexState::Ready
         };
@@ -795,6 +834,7 @@ impl Inner {
             vectors: self.vector.get().map_or(0, |index| index.vector_count()),
             words_state,
             meaning_state,
+            waiting_for: waiting.and_then(Waiting::reason).map(str::to_owned),
             message: failures
                 .words
                 .clone()

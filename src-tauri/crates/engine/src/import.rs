@@ -751,6 +751,7 @@ impl Importer<'_> {
         by_name: &ByName,
         attached: &Mutex<HashSet<PathBuf>>,
     ) -> Outcome {
+        let _span = tracing::debug_span!("read a file", path = %file.path.display()).entered();
         match self.try_prepare(file, by_name, attached) {
             Ok(outcome) => outcome,
             Err(error) => Outcome::Failed(error.message),

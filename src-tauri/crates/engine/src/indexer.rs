@@ -11,9 +11,11 @@ use std::time::{Duration, Instant};
 
 use note::{Analysis, Note, NoteId, Seq};
 
+use crate::diagnostics::Operation;
 use crate::engine::Inner;
 use crate::error::{Error, Result};
 use crate::priority::{Priority, set_priority};
+use crate::status::Waiting;
 
 /// Notes read from the store and indexed in one go.
 const WORDS_BATCH: usize = 512;
@@ -31,6 +33,9 @@ const VECTORS_PER_SAVE: usize = 4096;
 const QUIET_SAVE: Duration = Duration::from_secs(3);
 /// How long the disk lane lets the overlay go ahead.
 const OVERLAY_FIRST: Duration = Duration::from_millis(30);
+/// While embedding holds back, it looks this often whether it still has to.
+const HELD_BACK: Duration = Duration::from_millis(200);
+const POWER_CHECK: Duration = Duration::from_secs(20);
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 /// Tokens of one chunk: half of the model's window, so that a passage stays one thought and a
@@ -167,6 +172,8 @@ fn fresh_lane(inner: &Inner, woken: &Receiver<()>) {
             wait(inner, woken, Duration::from_secs(60));
             continue;
         }
+        let _span = tracing::debug_span!("show saved notes", notes = ids.len()).entered();
+        let started = Instant::now();
         let shown = (|| {
             let notes = inner.store.read(|read| read.notes(&ids))?;
             let seq = notes.iter().map(|note| note.seq).max().unwrap_or_default();
@@ -179,7 +186,10 @@ fn fresh_lane(inner: &Inner, woken: &Receiver<()>) {
             Ok::<_, Error>(notes.iter().map(|note| (note.id, note.seq)).collect::<Vec<_>>())
         })();
         match shown {
-            Ok(shown) => inner.shown_fresh(&shown, &ids),
+            Ok(shown) => {
+                inner.meters.record(Operation::ShowFresh, started.elapsed());
+                inner.shown_fresh(&shown, &ids);
+            }
             Err(error) => {
                 // The bulk lane indexes the same notes from the store, only later.
                 tracing::warn!(%error, "a saved note is not findable at once");
@@ -253,6 +263,7 @@ fn words_run(inner: &Inner, woken: &Receiver<()>) -> Result<()> {
         let changes = inner.store.read(|read| read.changes_since(applied, WORDS_BATCH))?;
         let caught_up = changes.len() < WORDS_BATCH;
         if let Some(last) = changes.last() {
+            let _span = tracing::debug_span!("index words", changes = changes.len()).entered();
             let seq = last.seq;
             let ids: Vec<NoteId> =
                 changes.iter().filter(|change| !change.deleted).map(|change| change.id).collect();
@@ -280,7 +291,9 @@ fn words_run(inner: &Inner, woken: &Receiver<()>) -> Result<()> {
             true
         };
         if uncommitted > 0 && (due || closing) {
-            index.commit(applied)?;
+            let started = Instant::now();
+            tracing::debug_span!("commit words").in_scope(|| index.commit(applied))?;
+            inner.meters.record(Operation::CommitWords, started.elapsed());
             inner.committed(applied, caught_up);
             if unshown > 0 {
                 inner.announce(Vec::new());
@@ -383,7 +396,7 @@ fn meaning_run(inner: &Inner, model: &dyn embed::Embedder, woken: &Receiver<()>)
         let saved = urgent_notes(inner, model.model_id())?;
         let pending = if !saved.is_empty() {
             saved
-        } else if closing || inner.meaning_waits() {
+        } else if closing || inner.meaning_waits().is_some() {
             Vec::new()
         } else {
             inner.store.read(|read| read.unchunked(model.model_id(), MEANING_BATCH, true))?
@@ -399,10 +412,15 @@ fn meaning_run(inner: &Inner, model: &dyn embed::Embedder, woken: &Receiver<()>)
             return Ok(());
         }
         if pending.is_empty() {
-            let time = if unsaved > 0 { QUIET_SAVE } else { Duration::from_secs(60) };
+            let time = match inner.meaning_waits() {
+                Some(Waiting::Typing | Waiting::Words) => HELD_BACK,
+                _ if unsaved > 0 => QUIET_SAVE,
+                Some(Waiting::Battery) => POWER_CHECK,
+                Some(Waiting::Paused) | None => Duration::from_secs(60),
+            };
             wait(inner, woken, time);
         } else {
-            embed_notes(inner, model, &pending, false)?;
+            embed_notes(inner, model, &pending, Some(woken))?;
         }
     }
 }
@@ -428,12 +446,13 @@ fn digest(text: &str) -> [u8; 16] {
 }
 
 /// Chunks notes, embeds the chunks whose digest the store does not know, stores both. Notes that a
-/// person saves meanwhile go in between, unless these are such notes.
+/// person saves meanwhile go in between, unless these are such notes (then `held_back` is `None`). A
+/// long note that has to wait halfway does not begin again.
 fn embed_notes(
     inner: &Inner,
     model: &dyn embed::Embedder,
     pending: &[(NoteId, Seq)],
-    urgent: bool,
+    held_back: Option<&Receiver<()>>,
 ) -> Result<()> {
     let ids: Vec<NoteId> = pending.iter().map(|(id, _)| *id).collect();
     let notes = inner.store.read(|read| read.notes(&ids))?;
@@ -462,17 +481,28 @@ fn embed_notes(
         .map(|(chunk, digest)| (chunk.text.as_str(), *digest))
         .collect();
     for slice in wanted.chunks(MEANING_BATCH) {
-        if inner.closing.is_cancelled() || (!urgent && inner.meaning_waits()) {
-            return Ok(());
-        }
-        if !urgent {
+        while let Some(woken) = held_back {
             let saved = urgent_notes(inner, model.model_id())?;
             if !saved.is_empty() {
-                embed_notes(inner, model, &saved, true)?;
+                embed_notes(inner, model, &saved, None)?;
+            }
+            match inner.meaning_waits() {
+                None => break,
+                Some(Waiting::Paused) => return Ok(()),
+                Some(_) => wait(inner, woken, HELD_BACK),
+            };
+            if inner.closing.is_cancelled() || inner.rebuild_vectors.load(Ordering::Relaxed) {
+                return Ok(());
             }
         }
+        if inner.closing.is_cancelled() {
+            return Ok(());
+        }
         let texts: Vec<&str> = slice.iter().map(|(text, _)| *text).collect();
-        let embedded = model.embed(&texts)?;
+        let started = Instant::now();
+        let embedded =
+            tracing::debug_span!("embed", chunks = texts.len()).in_scope(|| model.embed(&texts))?;
+        inner.meters.record(Operation::Embed, started.elapsed());
         vectors.extend(slice.iter().map(|(_, digest)| *digest).zip(embedded));
     }
     for (note, chunks) in &chunked {

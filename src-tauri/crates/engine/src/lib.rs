@@ -1,6 +1,7 @@
 //! The one API: saving, indexing, searching and importing at the same time, over one data folder.
 //! It knows nothing of windows or of the wire; it alone knows tokio.
 
+mod diagnostics;
 mod engine;
 mod error;
 mod export;
@@ -8,15 +9,22 @@ mod fuse;
 mod import;
 mod indexer;
 mod lock;
+mod log;
+mod manners;
 mod model;
 mod priority;
 mod search;
 mod status;
 
+pub use diagnostics::{
+    Diagnostics, LatencyBucket, MeaningDiagnostics, OperationLatency, SearchesDiagnostics,
+    StoreDiagnostics, WordsDiagnostics,
+};
 pub use engine::{Engine, NotesChanged, Options, Saved, default_data_dir, draft_of};
 pub use error::{Code, Error, Result};
 pub use export::{ExportProgress, Exported};
 pub use import::{ImportRequest, ImportStatus};
+pub use log::start_log;
 pub use model::ModelSource;
 pub use search::{Hit, Hits, Mode, SearchRequest, Snippet, Why};
 pub use status::{IndexState, IndexStatus};

@@ -3,11 +3,13 @@
 use std::ops::Range;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use note::{Chip, Note, NoteHead, NoteId, NoteSet, Query, Sort};
 use tokio_util::sync::CancellationToken;
 
+use crate::diagnostics::Operation;
 use crate::engine::Inner;
 use crate::error::{Code, Error, Result};
 use crate::fuse::{self, ByMeaning, ByWords, DEPTH, Fused};
@@ -126,25 +128,60 @@ pub(crate) async fn search(
     request: SearchRequest,
     token: CancellationToken,
 ) -> Result<Hits> {
-    let started = Instant::now();
-    let query = Arc::new(note::parse(&request.text, request.typing, &inner.clock()));
-    // The permit comes first: a search that was superseded while it queued never takes the CPU.
-    let _permit = tokio::select! {
-        biased;
-        () = token.cancelled() => return Err(Error::cancelled()),
-        permit = inner.search_permits.acquire() =>
-            permit.map_err(|_| Error::new(Code::Internal, "the engine is closed"))?,
+    let operation = match request.mode {
+        Mode::Words => Operation::SearchWords,
+        Mode::Meaning => Operation::SearchMeaning,
+        Mode::Both => Operation::SearchBoth,
     };
+    let found = find(inner, request, token).await;
+    match &found {
+        Ok(hits) => inner.meters.record(operation, hits.took),
+        Err(error) if error.code == Code::Cancelled => {
+            inner.meters.searches_cancelled.fetch_add(1, Ordering::Relaxed);
+        }
+        Err(_) => {}
+    }
+    found
+}
+
+#[tracing::instrument(level = "debug", name = "search", skip_all, fields(mode = ?request.mode, typing = request.typing))]
+async fn find(
+    inner: &Arc<Inner>,
+    request: SearchRequest,
+    token: CancellationToken,
+) -> Result<Hits> {
+    let started = Instant::now();
+    let _permit = permit(inner, &token).await?;
+    let query = Arc::new(note::parse(&request.text, request.typing, &inner.clock()));
     let ranked = rank(inner, &query, &request, &token).await?;
     let task_inner = inner.clone();
     let task_token = token.clone();
+    let span = tracing::debug_span!("present hits");
     let mut hits = tokio::task::spawn_blocking(move || {
+        let _in_span = span.entered();
         present(&task_inner, &query, ranked, &request, &task_token)
     })
     .await
     .map_err(Error::internal)??;
     hits.took = started.elapsed();
     Ok(hits)
+}
+
+/// The right to use the CPU. It comes before everything else: a search that was superseded while it
+/// queued costs nothing. Semaphores are fair: no tab is overtaken for ever.
+async fn permit<'a>(
+    inner: &'a Inner,
+    token: &CancellationToken,
+) -> Result<tokio::sync::SemaphorePermit<'a>> {
+    inner.meters.searches_waiting.fetch_add(1, Ordering::Relaxed);
+    let permit = tokio::select! {
+        biased;
+        () = token.cancelled() => Err(Error::cancelled()),
+        permit = inner.search_permits.acquire() =>
+            permit.map_err(|_| Error::new(Code::Internal, "the engine is closed")),
+    };
+    inner.meters.searches_waiting.fetch_sub(1, Ordering::Relaxed);
+    permit
 }
 
 /// The ranked notes for one query, both lists made at the same time.
@@ -168,7 +205,9 @@ pub(crate) async fn rank(
 
     let words_task = by_words.then(|| {
         let (inner, query, token) = (inner.clone(), query.clone(), token.clone());
+        let span = tracing::debug_span!("search by words");
         tokio::task::spawn_blocking(move || {
+            let _in_span = span.entered();
             let index = inner.keyword();
             let found = index.search(
                 &query,
@@ -186,7 +225,9 @@ pub(crate) async fn rank(
     let meaning_task = by_meaning.then(|| {
         let (inner, query, token) = (inner.clone(), query.clone(), token.clone());
         let wait = request.wait_for_model;
+        let span = tracing::debug_span!("search by meaning");
         tokio::task::spawn_blocking(move || {
+            let _in_span = span.entered();
             meaning_list(&inner, &query, &meaning_text, wait, &token)
         })
     });
@@ -285,7 +326,7 @@ fn meaning_list(
 ) -> Result<MeaningList> {
     let model = inner.model().get(wait)?;
     let index = inner.vector(wait)?;
-    let vector = model.embed_query(text)?;
+    let vector = tracing::debug_span!("embed the query").in_scope(|| model.embed_query(text))?;
     if token.is_cancelled() {
         return Err(Error::cancelled());
     }

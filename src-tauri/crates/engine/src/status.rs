@@ -13,10 +13,34 @@ pub enum IndexState {
     Rebuilding,
     /// The person paused it.
     Paused,
+    /// It holds back for a moment; `IndexStatus::waiting_for` says why.
+    Waiting,
     /// There is no model on this machine.
     Unavailable,
     /// An error stopped it; it tries again by itself. `IndexStatus::message` says why.
     Failed,
+}
+
+/// Why embedding does not go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waiting {
+    Paused,
+    /// The words lane is behind and has better use for the CPU.
+    Words,
+    Typing,
+    Battery,
+}
+
+impl Waiting {
+    /// `None`: the person knows.
+    pub(crate) fn reason(self) -> Option<&'static str> {
+        match self {
+            Waiting::Paused => None,
+            Waiting::Words => Some("Waiting until all notes are found by words"),
+            Waiting::Typing => Some("Waiting while you type"),
+            Waiting::Battery => Some("Waiting until the computer is plugged in"),
+        }
+    }
 }
 
 /// What is searchable right now. `notes` = searchable by words + `words_pending`; notes searchable
@@ -40,6 +64,8 @@ pub struct IndexStatus {
     pub vectors_behind: bool,
     pub words_state: IndexState,
     pub meaning_state: IndexState,
+    /// Why embedding holds back, in words.
+    pub waiting_for: Option<String>,
     pub message: Option<String>,
     /// Another process holds the data folder: this one reads, and saves through the store alone.
     pub read_only: bool,

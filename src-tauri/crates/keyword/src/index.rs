@@ -509,6 +509,16 @@ impl KeywordIndex {
         Ok(changed)
     }
 
+    /// Parts of the index on disk.
+    pub fn segments(&self) -> usize {
+        lock(&self.visible).segments.len()
+    }
+
+    /// Notes that are served from memory because the disk does not have them as they are.
+    pub fn notes_in_memory(&self) -> usize {
+        lock(&self.visible).fresh.len()
+    }
+
     /// Visible notes, trashed ones included.
     pub fn len(&self) -> usize {
         self.snapshot().notes

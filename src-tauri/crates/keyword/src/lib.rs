@@ -20,6 +20,7 @@ use note::NoteId;
 
 pub use document::NoteDocument;
 pub use index::{KeywordIndex, WRITER_THREADS};
+pub use schema::GENERATION;
 
 /// One change of the index. Applying a change twice changes nothing.
 #[derive(Clone, Debug)]

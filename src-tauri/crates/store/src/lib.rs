@@ -203,6 +203,11 @@ impl Store {
         result
     }
 
+    /// Changes that wait for the writer, by lane: interactive, bulk.
+    pub fn queued(&self) -> (usize, usize) {
+        (self.inner.interactive.len(), self.inner.bulk.len())
+    }
+
     /// The highest change number that is known to be committed.
     pub fn last_seq(&self) -> Seq {
         Seq(self.inner.shared.last_seq.load(Ordering::Acquire))

@@ -104,6 +104,17 @@ impl VectorIndex {
         self.read().vectors()
     }
 
+    /// Segments that are searched as graphs.
+    pub fn graphs(&self) -> usize {
+        let state = self.read();
+        state.segments.values().filter(|segment| matches!(segment, Segment::Graph(_))).count()
+    }
+
+    /// Counts the saves.
+    pub fn generation(&self) -> u64 {
+        lock(&self.disk).generation
+    }
+
     pub fn note_count(&self) -> usize {
         self.read().notes()
     }
