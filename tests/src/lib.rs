@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 pub mod bare_onnx;
+pub mod measure;
 pub mod synthetic;
 pub mod trec;
 

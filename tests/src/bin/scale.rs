@@ -3,7 +3,7 @@
 
 #![allow(clippy::print_stdout, reason = "printing is its job")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -23,6 +23,9 @@ struct Args {
     /// Notes in the store
     #[arg(long, default_value_t = 1_000_000)]
     notes: usize,
+    /// Measure a copy of this data folder instead of a synthetic one
+    #[arg(long)]
+    data: Option<PathBuf>,
 }
 
 const QUERIES: usize = 300;
@@ -35,17 +38,33 @@ async fn main() -> Result<()> {
     let local = LocalModel::open(&model)?;
     let name = local.model_id().to_owned();
     drop(local);
-    let bases = Bases::read(&workspace().join("target/bench/filled"), &name)?;
-    let dir = bases.folder(args.notes, &model).await?;
-    drop(bases);
+    let dir = match args.data {
+        Some(dir) => dir,
+        None => {
+            let bases = Bases::read(&workspace().join("target/bench/filled"), &name)?;
+            bases.folder(args.notes, &model).await?
+        }
+    };
     let wants = |name: &str| args.only.is_empty() || args.only.iter().any(|only| only == name);
     if wants("start") {
         start(&dir, &model).await?;
     }
-    let options = Options::new(&dir, ModelSource::Dir(model.clone()));
+    let source =
+        if args.only == ["words"] { ModelSource::None } else { ModelSource::Dir(model.clone()) };
+    let options = Options::new(&dir, source);
     let engine = Engine::open(Options { eager: true, ..options }).await?;
     engine.settled().await?;
     let queries = queries(&engine, args.notes).await?;
+    if wants("words") {
+        searches(&engine, &queries[..50], Mode::Words).await?;
+        let times = searches(&engine, &queries, Mode::Words).await?;
+        let mut slow: Vec<_> = times.iter().zip(&queries).collect();
+        slow.sort_by(|a, b| b.0.total_cmp(a.0));
+        for (ms, query) in slow.iter().take(25) {
+            println!("{ms:.1} {query:?}");
+        }
+        report("Words search, idle", times);
+    }
     if wants("search") {
         for mode in [Mode::Words, Mode::Both] {
             searches(&engine, &queries[..50], mode).await?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use note::{Chip, Note, NoteHead, NoteId, NoteSet, Query, Sort};
+use note::{Chip, Note, NoteHead, NoteId, Query, Sort};
 use tokio_util::sync::CancellationToken;
 
 use crate::diagnostics::Operation;
@@ -209,17 +209,10 @@ pub(crate) async fn rank(
         tokio::task::spawn_blocking(move || {
             let _in_span = span.entered();
             let index = inner.keyword();
-            let found = index.search(
+            index.search(
                 &query,
                 &keyword::Search { limit: depth, offset: 0, cancelled: &|| token.is_cancelled() },
-            )?;
-            // Which notes have the words although they are too far down to be in the list.
-            let deeper = if by_meaning && found.total > found.hits.len() {
-                index.matching(&query.expr)?
-            } else {
-                NoteSet::default()
-            };
-            Ok::<_, keyword::KeywordError>((found, deeper))
+            )
         })
     });
     let meaning_task = by_meaning.then(|| {
@@ -233,12 +226,13 @@ pub(crate) async fn rank(
     });
 
     let mut degraded = None;
-    let (mut words, mut total, mut deeper) = (Vec::new(), 0, NoteSet::default());
+    let (mut words, mut total, mut complete, mut matching) = (Vec::new(), 0, true, None);
     if let Some(task) = words_task {
         match task.await.map_err(Error::internal)? {
-            Ok((found, matching)) => {
+            Ok(found) => {
                 total = found.total;
-                deeper = matching;
+                complete = found.complete;
+                matching = Some(found.matching);
                 words = found
                     .hits
                     .into_iter()
@@ -287,7 +281,7 @@ pub(crate) async fn rank(
         return Ok(Ranked {
             fused,
             total,
-            total_is_exact: true,
+            total_is_exact: complete,
             degraded,
             filters_only: lists_only,
         });
@@ -306,10 +300,23 @@ pub(crate) async fn rank(
     } else {
         total = fused.len();
     }
-    let only_meaning =
-        fused.iter().filter(|hit| hit.words.is_none() && !deeper.contains(hit.note)).count();
+    let mut only_meaning = 0;
+    for hit in fused.iter().filter(|hit| hit.words.is_none()) {
+        // Some have the words and are only too far down to be in the list.
+        let has_words = match &matching {
+            Some(matching) => matching.contains(hit.note)?,
+            None => false,
+        };
+        only_meaning += usize::from(!has_words);
+    }
     let total = if by_words { total + only_meaning } else { total };
-    Ok(Ranked { fused, total, total_is_exact: only_meaning == 0, degraded, filters_only: false })
+    Ok(Ranked {
+        fused,
+        total,
+        total_is_exact: complete && only_meaning == 0,
+        degraded,
+        filters_only: false,
+    })
 }
 
 struct MeaningList {

@@ -461,7 +461,7 @@ impl KeywordIndex {
 
     fn with_planner<T>(
         &self,
-        work: impl FnOnce(&Snapshot, &mut Planner) -> Result<T, KeywordError>,
+        work: impl FnOnce(&Arc<Snapshot>, &mut Planner) -> Result<T, KeywordError>,
     ) -> Result<T, KeywordError> {
         let snapshot = self.snapshot();
         let mut planner = lock(&self.planners).pop().unwrap_or_default();

@@ -15,8 +15,11 @@ mod snippet;
 
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use note::NoteId;
+
+use crate::snapshot::{Bits, Snapshot};
 
 pub use document::NoteDocument;
 pub use index::{KeywordIndex, WRITER_THREADS};
@@ -63,12 +66,31 @@ pub struct KeywordHit {
     pub title_exact: bool,
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone)]
 pub struct KeywordHits {
     /// Best first; in the query's sort order if it names one.
     pub hits: Vec<KeywordHit>,
-    /// All notes that match, exactly.
+    /// All notes that match.
     pub total: usize,
+    /// False if the beginning of a word stands for so many that some were left out: then more match.
+    pub complete: bool,
+    /// The notes that match, also those too far down to be among the hits.
+    pub matching: Matching,
+}
+
+/// The notes that a search found.
+#[derive(Clone)]
+pub struct Matching {
+    snapshot: Arc<Snapshot>,
+    bits: Bits,
+}
+
+impl Matching {
+    /// # Errors
+    /// [`KeywordError::Damaged`] when the files cannot be read.
+    pub fn contains(&self, note: NoteId) -> Result<bool, KeywordError> {
+        Ok(self.snapshot.find(note)?.is_some_and(|at| self.bits.contains(at)))
+    }
 }
 
 /// The best passage of a text for a query.

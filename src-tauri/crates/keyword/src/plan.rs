@@ -65,6 +65,9 @@ pub(crate) struct PlannedWord {
 pub(crate) struct Planner {
     tokenizer: Tokenizer,
     stems: Stems,
+    /// Room for an evaluation's numbers, one for each document.
+    pub(crate) scores: Vec<f32>,
+    pub(crate) counts: Vec<f32>,
 }
 
 impl Planner {

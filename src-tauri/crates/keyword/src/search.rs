@@ -2,6 +2,7 @@
 //! documents; words and phrases that are asked for also add to the scores.
 
 use std::cmp::{Ordering, Reverse};
+use std::sync::Arc;
 
 use note::{Expr, Field, Filter, HasFlag, IsFlag, NoteId, NoteSet, Query, Sort, TimeRange, Word};
 use rustc_hash::FxHashMap;
@@ -13,15 +14,18 @@ use crate::plan::{
 };
 use crate::segment::{Positions, Segment, Spelling};
 use crate::snapshot::{Bits, Snapshot};
-use crate::{KeywordError, KeywordHit, KeywordHits};
+use crate::{KeywordError, KeywordHit, KeywordHits, Matching};
 
 /// BM25: how soon repetitions of a word stop counting, and how much long notes pay for them.
 const K1: f32 = 1.2;
 const B: f32 = 0.75;
 /// Words of one group that are looked up; of more, the rarest. Bounds a pasted page.
 const MAX_WORDS: usize = 40;
-/// Terms that a prefix stands for in one segment, the most frequent of them.
-const MAX_PREFIXED: usize = 2_000;
+/// What a word that is being typed may cost: terms that begin so and are looked at, and how many
+/// occurrences are read of the most frequent ones. Only the beginnings of words in very large
+/// collections have more.
+const PREFIX_TERMS: usize = 60_000;
+const PREFIX_POSTINGS: usize = 400_000;
 /// How much the words that only begin as typed count, against the word itself.
 const PREFIX_WEIGHT: f32 = 0.4;
 /// Terms that a misspelt word stands for, the nearest of them.
@@ -48,9 +52,6 @@ const NEAR: u32 = 8;
 /// A position in a phrase, the folded word there, and whether one that begins so will do.
 type Slot = (u32, String, bool);
 
-/// Documents with the weighted count of what was looked up.
-type Postings = Vec<(u32, f32)>;
-
 /// What scoring needs to know of two neighbouring words.
 struct Pair {
     first: Unit,
@@ -72,9 +73,12 @@ pub(crate) struct Evaluation<'a> {
     cancelled: &'a (dyn Fn() -> bool + Sync),
     /// Documents that can be found at all.
     scope: Bits,
-    /// Empty when nothing is scored.
+    /// By document; nothing is scored in it when nothing is to be.
     scores: Vec<f32>,
+    /// Weighted counts of what was gathered last, by document; zero between words.
     counts: Vec<f32>,
+    /// Nothing that matches was left out.
+    complete: bool,
     pairs: Vec<Pair>,
     phrases: Vec<ShortPhrase>,
     fuzzy_left: u32,
@@ -88,7 +92,6 @@ impl<'a> Evaluation<'a> {
         snapshot: &'a Snapshot,
         planner: &'a mut Planner,
         expr: &Expr,
-        scored: bool,
         cancelled: &'a (dyn Fn() -> bool + Sync),
     ) -> Self {
         let mut scope = snapshot.live.clone();
@@ -96,13 +99,20 @@ impl<'a> Evaluation<'a> {
             scope.and_not(&snapshot.trashed);
         }
         let span = snapshot.span as usize;
+        let zeroed = |numbers: &mut Vec<f32>| {
+            let mut numbers = std::mem::take(numbers);
+            numbers.clear();
+            numbers.resize(span, 0.0);
+            numbers
+        };
         Evaluation {
             snapshot,
+            scores: zeroed(&mut planner.scores),
+            counts: zeroed(&mut planner.counts),
             planner,
             cancelled,
             scope,
-            scores: if scored { vec![0.0; span] } else { Vec::new() },
-            counts: vec![0.0; span],
+            complete: true,
             pairs: Vec::new(),
             phrases: Vec::new(),
             fuzzy_left: MAX_FUZZY,
@@ -117,14 +127,6 @@ impl<'a> Evaluation<'a> {
 
     fn none(&self) -> Bits {
         Bits::new(self.snapshot.span as usize)
-    }
-
-    fn bits(&self, postings: &Postings) -> Bits {
-        let mut bits = self.none();
-        for &(at, _) in postings {
-            bits.insert(at);
-        }
-        bits
     }
 
     fn eval(&mut self, expr: &Expr, scored: bool) -> Result<Bits, KeywordError> {
@@ -156,37 +158,36 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    /// Runs `visit` over the parts and collects the weighted counts it makes.
+    /// Runs `visit` over the parts: gives what it visits, and leaves the weighted counts in `counts`.
     fn gather(
         &mut self,
         mut visit: impl FnMut(&Segment, &mut dyn FnMut(u32, f32)) -> Result<(), KeywordError>,
-    ) -> Result<Postings, KeywordError> {
-        let mut postings = Postings::new();
-        let mut touched: Vec<u32> = Vec::new();
+    ) -> Result<Bits, KeywordError> {
+        let mut bits = self.none();
         for part in &self.snapshot.parts {
             if (self.cancelled)() {
                 return Err(KeywordError::Cancelled);
             }
             let (scope, counts) = (&self.scope, &mut self.counts);
-            let outcome = visit(&part.segment, &mut |doc, weight| {
+            visit(&part.segment, &mut |doc, weight| {
                 let at = part.base + doc;
                 if scope.contains(at) {
-                    let count = &mut counts[at as usize];
-                    if *count == 0.0 {
-                        touched.push(at);
-                    }
-                    *count += weight;
+                    bits.insert(at);
+                    counts[at as usize] += weight;
                 }
-            });
-            for at in touched.drain(..) {
-                postings.push((at, std::mem::take(&mut self.counts[at as usize])));
-            }
-            outcome?;
+            })?;
         }
-        Ok(postings)
+        Ok(bits)
     }
 
-    fn gather_sources(&mut self, sources: &[Source]) -> Result<Postings, KeywordError> {
+    /// Empties the counts of what was gathered.
+    fn forget(&mut self, bits: &Bits) {
+        for at in bits.iter() {
+            self.counts[at as usize] = 0.0;
+        }
+    }
+
+    fn gather_sources(&mut self, sources: &[Source]) -> Result<Bits, KeywordError> {
         self.gather(|segment, add| {
             for source in sources {
                 segment.each(source.pool, &source.term, &mut |doc, count| {
@@ -197,12 +198,16 @@ impl<'a> Evaluation<'a> {
         })
     }
 
-    fn gather_prefix(&mut self, unit: &Unit) -> Result<Postings, KeywordError> {
+    fn gather_prefix(&mut self, unit: &Unit) -> Result<Bits, KeywordError> {
         let cancelled = self.cancelled;
+        let span = self.snapshot.span.max(1) as usize;
+        let mut complete = true;
         let title = unit.field != Some(Field::Body);
         let body = unit.field != Some(Field::Title);
         let label = stem_term(Origin::Label, "", &unit.text);
-        self.gather(|segment, add| {
+        let begun = self.gather(|segment, add| {
+            // Each part may cost its share.
+            let share = |of: usize| of * segment.max_doc() as usize / span + 1_000;
             let mut pools = Vec::new();
             if body {
                 pools.push((Pool::Text, &unit.text, 1.0));
@@ -214,10 +219,10 @@ impl<'a> Evaluation<'a> {
                 pools.push((Pool::Stem, &label, WEIGHTS.label));
             }
             for (pool, prefix, weight) in pools {
-                segment.each_prefixed(
+                complete &= segment.each_prefixed(
                     pool,
                     prefix,
-                    MAX_PREFIXED,
+                    (share(PREFIX_TERMS), share(PREFIX_POSTINGS)),
                     &mut || !cancelled(),
                     &mut |doc, count| {
                         add(doc, count as f32 * weight);
@@ -225,14 +230,16 @@ impl<'a> Evaluation<'a> {
                 )?;
             }
             if cancelled() { Err(KeywordError::Cancelled) } else { Ok(()) }
-        })
+        })?;
+        self.complete &= complete;
+        Ok(begun)
     }
 
     /// The notes with words spelt nearly like the unit, if it is long enough to tell.
-    fn gather_similar(&mut self, unit: &Unit) -> Result<Postings, KeywordError> {
+    fn gather_similar(&mut self, unit: &Unit) -> Result<Bits, KeywordError> {
         let chars = unit.text.chars().count();
         let distance: u8 = match chars {
-            0..4 => return Ok(Postings::new()),
+            0..4 => return Ok(self.none()),
             4..8 => 1,
             _ => 2,
         };
@@ -240,7 +247,7 @@ impl<'a> Evaluation<'a> {
             || self.fuzzy_left == 0
             || unit.text.bytes().any(|b| b.is_ascii_digit())
         {
-            return Ok(Postings::new());
+            return Ok(self.none());
         }
         self.fuzzy_left -= 1;
         let spelling = Spelling::new(&unit.text, distance, unit.prefix)?;
@@ -293,57 +300,64 @@ impl<'a> Evaluation<'a> {
         (1.0 + (n - df + 0.5) / (df + 0.5)).ln()
     }
 
-    /// Adds the BM25 score of `postings`, taken as the occurrences of one word.
-    fn score(&mut self, postings: &Postings, weight: f32, label: &dyn Fn() -> String) {
-        let idf = self.idf(postings.len());
-        let mut parts = self.snapshot.parts.iter().peekable();
-        let Some(mut part) = parts.next() else { return };
-        for &(at, count) in postings {
-            while let Some(next) = parts.next_if(|next| next.base <= at) {
-                part = next;
-            }
-            let length = part.segment.length(at - part.base) as f32;
-            let norm = K1 * (1.0 - B + B * length / self.average_length);
-            let score = weight * idf * (K1 + 1.0) * count / (count + norm);
-            self.scores[at as usize] += score;
-            if let Some((traced, lines)) = &mut self.trace
-                && *traced == at
-            {
-                lines.push(format!(
-                    "{score:.3} = {}: count {count:.2}, in {} notes (idf {idf:.2}), {length} words long{}",
-                    label(),
-                    postings.len(),
-                    if weight == 1.0 { String::new() } else { format!(", weight {weight:.2}") },
-                ));
+    /// Adds the BM25 score of what was gathered, taken as the occurrences of one word.
+    fn score(&mut self, gathered: &Bits, weight: f32, label: &dyn Fn() -> String) {
+        let df = gathered.len();
+        let idf = self.idf(df);
+        let (flat, steep) = (K1 * (1.0 - B), K1 * B / self.average_length);
+        let most = weight * idf * (K1 + 1.0);
+        for part in &self.snapshot.parts {
+            let length = part.segment.lengths();
+            for at in gathered.iter_between(part.base, part.base + part.segment.max_doc()) {
+                let count = std::mem::take(&mut self.counts[at as usize]);
+                let length = f32::from(length.of(at - part.base));
+                let score = most * count / (count + flat + steep * length);
+                self.scores[at as usize] += score;
+                if let Some((traced, lines)) = &mut self.trace
+                    && *traced == at
+                {
+                    lines.push(format!(
+                        "{score:.3} = {}: count {count:.2}, in {df} notes (idf {idf:.2}), {length} words long{}",
+                        label(),
+                        if weight == 1.0 { String::new() } else { format!(", weight {weight:.2}") },
+                    ));
+                }
             }
         }
     }
 
     /// Everything that matches one unit; scores it.
-    fn unit(&mut self, unit: &Unit, scored: bool) -> Result<(Postings, f32), KeywordError> {
-        let mut postings = self.gather_sources(&unit.sources)?;
-        let mut idf = self.idf(postings.len());
-        if scored && !postings.is_empty() {
-            self.score(&postings, 1.0, &|| unit.text.clone());
-        }
+    fn unit(&mut self, unit: &Unit, scored: bool) -> Result<(Bits, f32), KeywordError> {
+        let mut found = self.gather_sources(&unit.sources)?;
+        let mut idf = self.idf(found.len());
+        self.take_up(&found, scored, 1.0, &|| unit.text.clone());
         if unit.prefix {
             let begun = self.gather_prefix(unit)?;
-            if scored && !begun.is_empty() {
-                let weight = if unit.shape == Shape::Last { 1.0 } else { PREFIX_WEIGHT };
-                self.score(&begun, weight, &|| format!("{}*", unit.text));
+            let weight = if unit.shape == Shape::Last { 1.0 } else { PREFIX_WEIGHT };
+            self.take_up(&begun, scored, weight, &|| format!("{}*", unit.text));
+            if !begun.is_empty() {
                 idf = self.idf(begun.len());
             }
-            postings.extend(begun);
+            found.or(&begun);
         }
-        if postings.len() <= FEW_HITS {
+        if found.len() <= FEW_HITS {
             let similar = self.gather_similar(unit)?;
-            if scored && !similar.is_empty() {
-                self.score(&similar, 0.5, &|| format!("like {}", unit.text));
+            self.take_up(&similar, scored, 0.5, &|| format!("like {}", unit.text));
+            if !similar.is_empty() {
                 idf = 0.0;
             }
-            postings.extend(similar);
+            found.or(&similar);
         }
-        Ok((postings, idf))
+        Ok((found, idf))
+    }
+
+    /// Scores what was gathered, or empties its counts.
+    fn take_up(&mut self, gathered: &Bits, scored: bool, weight: f32, label: &dyn Fn() -> String) {
+        if scored {
+            self.score(gathered, weight, label);
+        } else {
+            self.forget(gathered);
+        }
     }
 
     fn words(&mut self, words: &[Word], scored: bool) -> Result<Bits, KeywordError> {
@@ -367,8 +381,8 @@ impl<'a> Evaluation<'a> {
             let mut sets = Vec::with_capacity(word.units.len());
             let mut best = 0.0f32;
             for unit in word.units {
-                let (postings, idf) = self.unit(&unit, scored)?;
-                sets.push(self.bits(&postings));
+                let (found, idf) = self.unit(&unit, scored)?;
+                sets.push(found);
                 best += idf;
                 if short {
                     field = unit.field;
@@ -451,7 +465,7 @@ impl<'a> Evaluation<'a> {
         }
         let pools = searched_pools(field);
         let cancelled = self.cancelled;
-        let postings = self.gather(|segment, add| {
+        let found = self.gather(|segment, add| {
             for &(pool, weight) in &pools {
                 phrase_in_segment(segment, pool, &slots, slop, cancelled, &mut |doc, count| {
                     add(doc, count as f32 * weight);
@@ -459,10 +473,8 @@ impl<'a> Evaluation<'a> {
             }
             Ok(())
         })?;
-        if scored && !postings.is_empty() {
-            self.score(&postings, slots.len() as f32, &|| format!("\"{text}\""));
-        }
-        Ok(self.bits(&postings))
+        self.take_up(&found, scored, slots.len() as f32, &|| format!("\"{text}\""));
+        Ok(found)
     }
 
     fn facet(&mut self, facet: &Facet<'_>) -> Result<Bits, KeywordError> {
@@ -791,19 +803,19 @@ fn is_scored(expr: &Expr) -> bool {
 }
 
 pub(crate) fn search(
-    snapshot: &Snapshot,
+    snapshot: &Arc<Snapshot>,
     planner: &mut Planner,
     request: &Request<'_>,
 ) -> Result<KeywordHits, KeywordError> {
     let expr = &request.query.expr;
     let by_score = is_scored(expr) && request.query.sort == Sort::Relevance;
     let scored = is_scored(expr);
-    let mut evaluation = Evaluation::new(snapshot, planner, expr, scored, request.cancelled);
+    let mut evaluation = Evaluation::new(snapshot, planner, expr, request.cancelled);
     let found = evaluation.eval(expr, scored)?;
     evaluation.poll()?;
     let titles = if scored { evaluation.exact_titles(expr)? } else { evaluation.none() };
     let wanted = request.offset.saturating_add(request.limit);
-    let total = found.len();
+    let (total, complete) = (found.len(), evaluation.complete);
     let ranked: Vec<u32> = if by_score {
         evaluation.by_score(&found, &titles, wanted)?
     } else {
@@ -815,11 +827,13 @@ pub(crate) fn search(
         .take(request.limit)
         .map(|at| KeywordHit {
             note: snapshot.id(at),
-            score: evaluation.scores.get(at as usize).copied().unwrap_or(0.0),
+            score: evaluation.scores[at as usize],
             title_exact: titles.contains(at),
         })
         .collect();
-    Ok(KeywordHits { hits, total })
+    evaluation.finish();
+    let matching = Matching { snapshot: Arc::clone(snapshot), bits: found };
+    Ok(KeywordHits { hits, total, complete, matching })
 }
 
 impl Evaluation<'_> {
@@ -830,8 +844,24 @@ impl Evaluation<'_> {
         titles: &Bits,
         wanted: usize,
     ) -> Result<Vec<u32>, KeywordError> {
-        let mut ranked: Vec<u32> = found.iter().collect();
         let keep = wanted.max(RERANKED);
+        let mut ranked: Vec<u32> = Vec::with_capacity(2 * keep);
+        // What is below the worst of `keep` found so far is passed over at the cost of a look.
+        let mut floor = f32::NEG_INFINITY;
+        for at in found.iter() {
+            if self.scores[at as usize] < floor && !titles.contains(at) {
+                continue;
+            }
+            ranked.push(at);
+            if ranked.len() >= 2 * keep {
+                ranked.select_nth_unstable_by(keep - 1, |a, b| self.order(titles, *a, *b));
+                ranked.truncate(keep);
+                let worst = ranked[keep - 1];
+                if !titles.contains(worst) {
+                    floor = self.scores[worst as usize];
+                }
+            }
+        }
         self.rank(&mut ranked, titles, keep);
         let reranked = ranked.len().min(RERANKED);
         self.score_neighbours(&ranked[..reranked])?;
@@ -843,18 +873,25 @@ impl Evaluation<'_> {
 
     /// Sorts and keeps the best `keep`.
     fn rank(&self, ats: &mut Vec<u32>, titles: &Bits, keep: usize) {
-        let order = |&a: &u32, &b: &u32| -> Ordering {
-            titles
-                .contains(b)
-                .cmp(&titles.contains(a))
-                .then_with(|| self.scores[b as usize].total_cmp(&self.scores[a as usize]))
-                .then_with(|| self.snapshot.id(a).cmp(&self.snapshot.id(b)))
-        };
         if ats.len() > keep && keep > 0 {
-            ats.select_nth_unstable_by(keep - 1, order);
+            ats.select_nth_unstable_by(keep - 1, |a, b| self.order(titles, *a, *b));
             ats.truncate(keep);
         }
-        ats.sort_unstable_by(order);
+        ats.sort_unstable_by(|a, b| self.order(titles, *a, *b));
+    }
+
+    fn order(&self, titles: &Bits, a: u32, b: u32) -> Ordering {
+        titles
+            .contains(b)
+            .cmp(&titles.contains(a))
+            .then_with(|| self.scores[b as usize].total_cmp(&self.scores[a as usize]))
+            .then_with(|| self.snapshot.id(a).cmp(&self.snapshot.id(b)))
+    }
+
+    /// Gives the room for numbers back, for the next evaluation.
+    fn finish(self) {
+        self.planner.scores = self.scores;
+        self.planner.counts = self.counts;
     }
 }
 
@@ -918,8 +955,9 @@ pub(crate) fn matching(
     planner: &mut Planner,
     expr: &Expr,
 ) -> Result<NoteSet, KeywordError> {
-    let mut evaluation = Evaluation::new(snapshot, planner, expr, false, &|| false);
+    let mut evaluation = Evaluation::new(snapshot, planner, expr, &|| false);
     let found = evaluation.eval(expr, false)?;
+    evaluation.finish();
     Ok(found.iter().map(|at| snapshot.id(at)).collect())
 }
 
@@ -931,7 +969,7 @@ pub(crate) fn explain(
     note: NoteId,
 ) -> Result<Option<String>, KeywordError> {
     let Some(at) = snapshot.find(note)? else { return Ok(None) };
-    let mut evaluation = Evaluation::new(snapshot, planner, &query.expr, true, &|| false);
+    let mut evaluation = Evaluation::new(snapshot, planner, &query.expr, &|| false);
     evaluation.trace = Some((at, Vec::new()));
     let found = evaluation.eval(&query.expr, true)?;
     if !found.contains(at) {

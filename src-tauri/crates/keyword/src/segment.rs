@@ -24,7 +24,7 @@ pub(crate) enum Segment {
 pub(crate) struct DiskSegment {
     max_doc: u32,
     pools: [Arc<InvertedIndexReader>; 4],
-    id: Column<i64>,
+    ids: Vec<NoteId>,
     created: Column<i64>,
     updated: Column<i64>,
     title: Option<StrColumn>,
@@ -89,11 +89,11 @@ impl DiskSegment {
         let pool = |pool: Pool| reader.inverted_index(fields.pool(pool));
         let pools = [pool(Pool::Text)?, pool(Pool::Title)?, pool(Pool::Stem)?, pool(Pool::Filter)?];
         let columns = reader.fast_fields();
-        let length = columns.u64("length")?;
+        let (id, length) = (columns.i64("id")?, columns.u64("length")?);
         let mut segment = DiskSegment {
             max_doc: reader.max_doc(),
             pools,
-            id: columns.i64("id")?,
+            ids: (0..reader.max_doc()).map(|doc| NoteId(id.first(doc).unwrap_or(0))).collect(),
             created: columns.i64("created")?,
             updated: columns.i64("updated")?,
             title: columns.str("sort_title")?,
@@ -157,10 +157,14 @@ impl DiskSegment {
         Ok(())
     }
 
-    /// The most frequent terms with a prefix, at most `cap`.
-    fn prefixed(&self, pool: Pool, prefix: &str, cap: usize) -> io::Result<Vec<TermInfo>> {
-        /// Terms that are looked at: bounds one-letter prefixes in very large collections.
-        const SCAN: usize = 40_000;
+    /// The first `scan` terms with a prefix, and whether these are all: as many of the most frequent
+    /// ones as have `postings` documents together.
+    fn prefixed(
+        &self,
+        pool: Pool,
+        prefix: &str,
+        (scan, postings): (usize, usize),
+    ) -> io::Result<(Vec<TermInfo>, bool)> {
         let terms = self.pools[pool as usize].terms();
         let mut range = terms.range().ge(prefix.as_bytes());
         if let Some(end) = after_prefix(prefix) {
@@ -168,16 +172,27 @@ impl DiskSegment {
         }
         let mut stream = range.without_keys().into_stream()?;
         let mut infos = Vec::new();
-        while infos.len() < SCAN && stream.advance() {
+        let mut sum = 0;
+        while infos.len() < scan && stream.advance() {
+            sum += stream.value().doc_freq as usize;
             infos.push(stream.value().clone());
         }
-        if infos.len() > cap {
-            infos.select_nth_unstable_by_key(cap, |info| {
+        let mut complete = infos.len() < scan;
+        if sum > postings {
+            complete = false;
+            infos.sort_unstable_by_key(|info| {
                 (std::cmp::Reverse(info.doc_freq), info.postings_range.start)
             });
-            infos.truncate(cap);
+            let mut left = postings;
+            let fits = infos.iter().position(|info| {
+                let fits = left >= info.doc_freq as usize;
+                left = left.saturating_sub(info.doc_freq as usize);
+                !fits
+            });
+            // The first is read whatever it costs: it is one word's.
+            infos.truncate(fits.unwrap_or(infos.len()).max(1));
         }
-        Ok(infos)
+        Ok((infos, complete))
     }
 
     pub(crate) fn docs_of(&self, id: NoteId) -> io::Result<Vec<u32>> {
@@ -225,6 +240,21 @@ impl Positions<'_> {
     }
 }
 
+/// How many words the notes of a segment have.
+pub(crate) enum Lengths<'a> {
+    Disk(&'a [u16]),
+    Fresh(&'a [Arc<FreshNote>]),
+}
+
+impl Lengths<'_> {
+    pub(crate) fn of(&self, doc: u32) -> u16 {
+        match self {
+            Lengths::Disk(lengths) => lengths[doc as usize],
+            Lengths::Fresh(notes) => notes[doc as usize].length.try_into().unwrap_or(u16::MAX),
+        }
+    }
+}
+
 impl Segment {
     pub(crate) fn max_doc(&self) -> u32 {
         match self {
@@ -244,7 +274,7 @@ impl Segment {
 
     pub(crate) fn id(&self, doc: u32) -> NoteId {
         match self {
-            Segment::Disk(segment) => NoteId(segment.id.first(doc).unwrap_or(0)),
+            Segment::Disk(segment) => segment.ids[doc as usize],
             Segment::Fresh(notes) => notes[doc as usize].id,
         }
     }
@@ -286,12 +316,17 @@ impl Segment {
         }
     }
 
+    /// What [`Segment::length`] gives, for many documents.
+    pub(crate) fn lengths(&self) -> Lengths<'_> {
+        match self {
+            Segment::Disk(segment) => Lengths::Disk(&segment.lengths),
+            Segment::Fresh(notes) => Lengths::Fresh(notes),
+        }
+    }
+
     /// Words of the note without stop words.
     pub(crate) fn length(&self, doc: u32) -> u32 {
-        match self {
-            Segment::Disk(segment) => u32::from(segment.lengths[doc as usize]),
-            Segment::Fresh(notes) => notes[doc as usize].length.min(u32::from(u16::MAX)),
-        }
+        u32::from(self.lengths().of(doc))
     }
 
     /// Visits each document with the term and how often it stands there.
@@ -314,34 +349,37 @@ impl Segment {
         }
     }
 
-    /// Visits the documents of up to `cap` terms with a prefix, the most frequent ones if there
-    /// are more; once for each term. Between terms `go_on` is asked.
+    /// Visits the documents of the terms with a prefix, once for each term; of the most frequent ones
+    /// if looking at all would exceed `limits` (terms, documents). False if not all were visited.
+    /// Between terms `go_on` is asked.
     pub(crate) fn each_prefixed(
         &self,
         pool: Pool,
         prefix: &str,
-        cap: usize,
+        limits: (usize, usize),
         go_on: &mut dyn FnMut() -> bool,
         visit: &mut dyn FnMut(u32, u32),
-    ) -> io::Result<()> {
+    ) -> io::Result<bool> {
         match self {
             Segment::Disk(segment) => {
-                for (index, info) in segment.prefixed(pool, prefix, cap)?.iter().enumerate() {
+                let (infos, complete) = segment.prefixed(pool, prefix, limits)?;
+                for (index, info) in infos.iter().enumerate() {
                     if index % 32 == 31 && !go_on() {
-                        break;
+                        return Ok(false);
                     }
                     segment.each_of(pool, info, false, visit)?;
                 }
+                Ok(complete)
             }
             Segment::Fresh(notes) => {
                 for (note, doc) in notes.iter().zip(0..) {
-                    for (_, places) in note.with_prefix(pool, prefix).take(cap) {
+                    for (_, places) in note.with_prefix(pool, prefix) {
                         visit(doc, places.len().min(1) as u32);
                     }
                 }
+                Ok(true)
             }
         }
-        Ok(())
     }
 
     /// Documents that hold the term, deleted ones included.

@@ -59,18 +59,28 @@ impl Bits {
         self.0.iter().all(|&word| word == 0)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = u32> + '_ {
-        self.0.iter().enumerate().flat_map(|(index, &word)| {
-            let mut rest = word;
-            std::iter::from_fn(move || {
-                (rest != 0).then(|| {
-                    let bit = rest.trailing_zeros();
-                    rest &= rest - 1;
-                    index as u32 * 64 + bit
-                })
-            })
-        })
+    /// Those from `from` (a multiple of 64) up to below `until`; nothing else is set up to the next
+    /// multiple of 64.
+    pub(crate) fn iter_between(&self, from: u32, until: u32) -> impl Iterator<Item = u32> + '_ {
+        let words = from as usize / 64..(until as usize).div_ceil(64);
+        words.flat_map(|index| ones(index, self.0[index]))
     }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        self.0.iter().enumerate().flat_map(|(index, &word)| ones(index, word))
+    }
+}
+
+/// The document numbers in one word of [`Bits`].
+fn ones(index: usize, word: u64) -> impl Iterator<Item = u32> {
+    let mut rest = word;
+    std::iter::from_fn(move || {
+        (rest != 0).then(|| {
+            let bit = rest.trailing_zeros();
+            rest &= rest - 1;
+            index as u32 * 64 + bit
+        })
+    })
 }
 
 /// A segment and the number of its first document.
