@@ -200,7 +200,7 @@ fn main() -> anyhow::Result<()> {
 /// Opens the engine while the window is being made.
 fn open_engine(slot: EngineSlot, data_dir: PathBuf) {
     tauri::async_runtime::spawn(async move {
-        let opened = Engine::open(Options { data_dir, model: ModelSource::Installed }).await;
+        let opened = Engine::open(Options::new(data_dir, ModelSource::Installed)).await;
         if let Err(error) = &opened {
             tracing::error!(%error, "the data folder cannot be opened");
         }

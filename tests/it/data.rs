@@ -104,8 +104,7 @@ fn a_damaged_database_is_named_and_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("store.db"), b"this is no database at all, but someone's text")
             .unwrap();
-        let options =
-            engine::Options { data_dir: dir.path().to_owned(), model: engine::ModelSource::None };
+        let options = engine::Options::new(dir.path(), engine::ModelSource::None);
         let Err(error) = engine::Engine::open(options).await else { panic!("it opened") };
         assert!(error.message.contains("store.db"), "{error}");
         assert!(fs::read(dir.path().join("store.db")).unwrap().starts_with(b"this is no"));

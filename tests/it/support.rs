@@ -25,7 +25,7 @@ pub(crate) async fn open(dir: &Path) -> Engine {
 }
 
 pub(crate) async fn open_with(dir: &Path, model: ModelSource) -> Engine {
-    Engine::open(Options { data_dir: dir.to_owned(), model }).await.unwrap()
+    Engine::open(Options::new(dir, model)).await.unwrap()
 }
 
 /// The real model, or a line that says why not.

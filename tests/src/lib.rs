@@ -1,8 +1,10 @@
-//! Shared by the tests and the benches: where the shared data lies, judged sets and their scoring.
+//! Shared by the tests and the benches: where the shared data lies, judged sets and their scoring,
+//! what is measured with.
 
 use std::path::PathBuf;
 
 pub mod bare_onnx;
+pub mod measure;
 pub mod trec;
 
 /// The root of the checkout.

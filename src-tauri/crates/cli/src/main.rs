@@ -190,7 +190,7 @@ async fn run(cli: Cli) -> Result<std::result::Result<(), Incomplete>> {
         Task::Status { .. } | Task::Search(Search { mode: ModeArg::Both | ModeArg::Meaning, .. })
     );
     let model = if needs_model { ModelSource::Installed } else { ModelSource::None };
-    let engine = Engine::open(Options { data_dir, model }).await?;
+    let engine = Engine::open(Options::new(data_dir, model)).await?;
     let result = work(&engine, cli.command).await;
     engine.close().await?;
     result

@@ -24,6 +24,15 @@ use crate::status::{IndexState, IndexStatus};
 pub struct Options {
     pub data_dir: PathBuf,
     pub model: ModelSource,
+    /// Searches that may compute at the same time; the others wait and can be cancelled while they do.
+    pub searches: usize,
+}
+
+impl Options {
+    /// With as many searches at a time as the smallest machines have cores.
+    pub fn new(data_dir: impl Into<PathBuf>, model: ModelSource) -> Options {
+        Options { data_dir: data_dir.into(), model, searches: SEARCHES }
+    }
 }
 
 /// Where notes are kept unless the person says otherwise: `commonplace` in the user's data folder.
@@ -42,7 +51,6 @@ pub struct NotesChanged {
 /// One saved note.
 pub use store::Saved;
 
-/// Searches that may compute at the same time; the others wait and can be cancelled while they do.
 const SEARCHES: usize = 2;
 /// Blocking reads at the same time, so that a flood of them cannot take every thread.
 const READS: usize = 16;
@@ -146,7 +154,7 @@ impl Engine {
             keyword: Arc::new(keyword),
             vector: OnceLock::new(),
             model: ModelSlot::new(options.model),
-            search_permits: Semaphore::new(SEARCHES),
+            search_permits: Semaphore::new(options.searches),
             read_permits: Semaphore::new(READS),
             closing: CancellationToken::new(),
             fresh: Mutex::default(),
@@ -433,19 +441,21 @@ impl Engine {
         Ok(self.save_note(None, None, draft).await?.id)
     }
 
-    /// One search. A newer search with the same `tab` cancels the older one before it computes.
-    pub async fn search_in_tab(&self, tab: &str, request: SearchRequest) -> Result<Hits> {
-        let token = self.inner.closing.child_token();
-        let older = self
-            .inner
-            .tabs
-            .lock()
-            .expect("no panic while held")
-            .insert(tab.to_owned(), token.clone());
+    /// One search. A newer search with the same `tab` cancels the older one before it computes; the
+    /// order is that of the calls, whenever the answers are first waited for.
+    pub fn search_in_tab(
+        &self,
+        tab: &str,
+        request: SearchRequest,
+    ) -> impl Future<Output = Result<Hits>> + Send + use<> {
+        let inner = self.inner.clone();
+        let token = inner.closing.child_token();
+        let older =
+            inner.tabs.lock().expect("no panic while held").insert(tab.to_owned(), token.clone());
         if let Some(older) = older {
             older.cancel();
         }
-        search::search(&self.inner, request, token).await
+        async move { search::search(&inner, request, token).await }
     }
 
     pub fn cancel_search(&self, tab: &str) {
