@@ -1,4 +1,5 @@
-//! Shared by the tests and the benches: where the shared data lies, judged sets and their scoring.
+//! Shared by the tests and the benches: where the shared data lies, judged sets and their scoring,
+//! what is measured with.
 
 use std::path::PathBuf;
 

@@ -5,15 +5,16 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use commonplace_tests::bare_onnx::BareOnnx;
-use commonplace_tests::{model_dir, shared_data, trec::JudgedSet, workspace};
+use commonplace_tests::measure::{
+    TestBed, median, percentile, queries, time_searches, two_kilobytes,
+};
 use embed::{Embedder, LocalModel};
-use engine::{Engine, ImportRequest, ImportState, Mode, ModelSource, Options, SearchRequest};
+use engine::{ImportRequest, Mode, SearchRequest};
 use note::NoteDraft;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -67,18 +68,13 @@ const BOTH_SEARCH: &str = "both search, 38,405 notes, with snippets, p95";
 const SAVES: usize = 300;
 const FRESH_SAVES: usize = 60;
 const QUERIES: usize = 400;
-const LIMIT: usize = 20;
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let args = Args::parse();
-    let Some(archive) = shared_data("scale/tldr-pages.tar.zst") else {
-        println!("skipped: ../shared/data/scale/tldr-pages.tar.zst is not there");
-        return Ok(());
-    };
-    let model = model_dir().context("the model is not installed: run cargo xtask setup")?;
+    let Some(bed) = TestBed::prepare(args.fresh)? else { return Ok(()) };
+    let bench = Bench { bed };
     let wants = |name: &str| args.only.is_empty() || args.only.iter().any(|only| only == name);
-    let bench = Bench::prepare(&archive, &model, args.fresh)?;
     let mut figures = Vec::new();
     let mut add = |figure: Figure| {
         figure.print();
@@ -113,84 +109,13 @@ async fn main() -> Result<()> {
 }
 
 struct Bench {
-    /// The unpacked corpus.
-    corpus: PathBuf,
-    model: PathBuf,
-    /// A data folder that holds the corpus, imported and embedded.
-    filled: PathBuf,
-    scratch: tempfile::TempDir,
+    bed: TestBed,
 }
 
 impl Bench {
-    fn prepare(archive: &Path, model: &Path, fresh: bool) -> Result<Bench> {
-        let home = workspace().join("target/bench");
-        std::fs::create_dir_all(&home)?;
-        let corpus = home.join("tldr-pages");
-        if !corpus.join(".unpacked").exists() {
-            std::fs::create_dir_all(&corpus)?;
-            run(Command::new("tar").arg("--zstd").arg("-xf").arg(archive).arg("-C").arg(&corpus))?;
-            std::fs::write(corpus.join(".unpacked"), "")?;
-        }
-        let filled = home.join("filled");
-        if fresh && filled.exists() {
-            std::fs::remove_dir_all(&filled)?;
-        }
-        Ok(Bench {
-            corpus,
-            model: model.to_owned(),
-            filled,
-            scratch: tempfile::Builder::new().prefix("bench-").tempdir_in(&home)?,
-        })
-    }
-
-    async fn open(&self, dir: &Path, model: bool) -> Result<Engine> {
-        let model = if model { ModelSource::Dir(self.model.clone()) } else { ModelSource::None };
-        Ok(Engine::open(Options { data_dir: dir.to_owned(), model }).await?)
-    }
-
-    /// Imports and embeds the corpus, or what an earlier run left undone of it.
-    async fn fill(&self) -> Result<()> {
-        let engine = self.open(&self.filled, true).await?;
-        if engine.status_now().await?.notes == 0 {
-            eprintln!("importing and embedding the corpus, once for all later runs …");
-            let request =
-                ImportRequest { roots: vec![self.corpus.clone()], notebook: String::new() };
-            let id = engine.import(request).await?;
-            let ended = engine.import_ended(id).await?;
-            if ended.state != ImportState::Done {
-                bail!("the import ended as {:?}: {}", ended.state, ended.error.unwrap_or_default());
-            }
-        }
-        let started = Instant::now();
-        let mut updates = engine.status();
-        loop {
-            let status = engine.status_now().await?;
-            if status.is_settled() {
-                break;
-            }
-            eprint!(
-                "\r{} notes to embed, {:.0} s   ",
-                status.meaning_pending,
-                started.elapsed().as_secs_f64()
-            );
-            // The status may not change for a while: a long note is one step.
-            drop(tokio::time::timeout(Duration::from_secs(2), updates.changed()).await);
-        }
-        eprintln!();
-        engine.close().await?;
-        Ok(())
-    }
-
-    /// A copy of the filled folder, for what writes.
-    fn copy(&self, name: &str) -> Result<PathBuf> {
-        let to = self.scratch.path().join(name);
-        run(Command::new("cp").arg("-r").arg(&self.filled).arg(&to))?;
-        Ok(to)
-    }
-
     /// Files per second until all are found by words, against tantivy alone on the same texts.
     async fn import_rate(&self) -> Result<Vec<Figure>> {
-        let engine = self.open(&self.scratch.path().join("import"), true).await?;
+        let engine = self.bed.open(&self.bed.scratch("import")).await?;
         // The model is there when a person imports: its loading is not part of this.
         let warm = SearchRequest {
             text: "warm".into(),
@@ -201,7 +126,7 @@ impl Bench {
         engine.search(warm, CancellationToken::new()).await?;
         let started = Instant::now();
         let id = engine
-            .import(ImportRequest { roots: vec![self.corpus.clone()], notebook: String::new() })
+            .import(ImportRequest { roots: vec![self.bed.corpus.clone()], notebook: String::new() })
             .await?;
         let ended = engine.import_ended(id).await?;
         let imported_after = started.elapsed();
@@ -211,14 +136,14 @@ impl Bench {
         }
         let took = started.elapsed();
         let ours = ended.imported as f64 / took.as_secs_f64();
-        let texts = read_texts(&self.corpus)?;
+        let texts = self.bed.texts()?;
         engine.pause_meaning(true).await?;
         engine.settled().await?;
-        let queries = queries(&texts);
+        let queries = queries(&texts, QUERIES);
         time_searches(&engine, &queries[..50], Mode::Words).await?;
         let mut times = time_searches(&engine, &queries, Mode::Words).await?;
         engine.close().await?;
-        let bare = bare_tantivy(&texts, &self.scratch.path().join("bare-tantivy"))?;
+        let bare = bare_tantivy(&texts, &self.bed.scratch("bare-tantivy"))?;
         Ok(vec![
             Figure {
                 name: "import to searchable by words ÷ bare tantivy, files/s",
@@ -249,12 +174,11 @@ impl Bench {
     }
 
     fn embedding_rate(&self) -> Result<Figure> {
-        let texts: Vec<String> =
-            read_texts(&self.corpus)?.into_iter().step_by(96).take(400).collect();
+        let texts: Vec<String> = self.bed.texts()?.into_iter().step_by(96).take(400).collect();
         let refs: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let model = LocalModel::open(&self.model)?;
+        let model = LocalModel::open(&self.bed.model)?;
         model.embed(&refs[..16])?;
-        let mut bare = BareOnnx::open(&self.model, model.environment(), 1)?;
+        let mut bare = BareOnnx::open(&self.bed.model, model.environment(), 1)?;
         let batches = bare.batches(&refs, embed::BATCH_TOKENS)?;
         bare.run(&batches[..2.min(batches.len())])?;
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
@@ -279,9 +203,9 @@ impl Bench {
 
     /// Durable saves of a 2 kB note, taking turns with bare inserts of the same text.
     async fn save_ratio(&self) -> Result<Figure> {
-        let engine = self.open(&self.scratch.path().join("save"), true).await?;
+        let engine = self.bed.open(&self.bed.scratch("save")).await?;
         engine.settled().await?;
-        let bare = rusqlite::Connection::open(self.scratch.path().join("bare.db"))?;
+        let bare = rusqlite::Connection::open(self.bed.scratch("bare.db"))?;
         bare.execute_batch(
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;
              CREATE TABLE notes (id INTEGER PRIMARY KEY, title TEXT, body TEXT, updated INTEGER);",
@@ -319,7 +243,7 @@ impl Bench {
 
     /// From the start of a save to the first search that finds the note.
     async fn freshness(&self) -> Result<Vec<Figure>> {
-        let engine = self.open(&self.scratch.path().join("fresh"), true).await?;
+        let engine = self.bed.open(&self.bed.scratch("fresh")).await?;
         engine.settled().await?;
         let (mut words, mut meaning) = (Vec::new(), Vec::new());
         for number in 0..FRESH_SAVES {
@@ -381,10 +305,10 @@ impl Bench {
     }
 
     async fn searches(&self, load: bool, memory: bool) -> Result<Vec<Figure>> {
-        self.fill().await?;
-        let engine = self.open(&self.copy("search")?, true).await?;
+        self.bed.fill().await?;
+        let engine = self.bed.open(&self.bed.copy(&self.bed.filled, "search")?).await?;
         engine.settled().await?;
-        let queries = queries(&read_texts(&self.corpus)?);
+        let queries = queries(&self.bed.texts()?, QUERIES);
         let mut figures = Vec::new();
         // Every page of the files is read once before anything is timed.
         time_searches(&engine, &queries[..50], Mode::Both).await?;
@@ -419,7 +343,7 @@ impl Bench {
             });
         }
         if load {
-            let folder = self.load_files()?;
+            let folder = self.bed.load_files("load", usize::MAX)?;
             let id = engine
                 .import(ImportRequest { roots: vec![folder], notebook: "Load".into() })
                 .await?;
@@ -455,24 +379,6 @@ impl Bench {
         engine.close().await?;
         Ok(figures)
     }
-
-    /// Many files that are not in the corpus yet: every judged set's documents, three times over
-    /// with another word in each.
-    fn load_files(&self) -> Result<PathBuf> {
-        let folder = self.scratch.path().join("load");
-        std::fs::create_dir_all(&folder)?;
-        for name in ["cranfield", "squad-dev", "vaswani-npl"] {
-            let Some(dir) = shared_data(&format!("retrieval/{name}")) else { continue };
-            let set = JudgedSet::read(&dir)?;
-            for round in 0..3 {
-                for (number, document) in set.corpus.iter().enumerate() {
-                    let file = folder.join(format!("{name} {round} {number}.md"));
-                    std::fs::write(file, format!("round {round}\n\n{}\n", document.text))?;
-                }
-            }
-        }
-        Ok(folder)
-    }
 }
 
 const TOPICS: [&str; 4] = [
@@ -481,112 +387,6 @@ const TOPICS: [&str; 4] = [
     "The committee will vote on the new bicycle lanes in spring.",
     "Glaciers carve wide valleys as they move towards the sea.",
 ];
-
-fn run(command: &mut Command) -> Result<()> {
-    let status = command.status().with_context(|| format!("{command:?}"))?;
-    if !status.success() {
-        bail!("{command:?} ended with {status}");
-    }
-    Ok(())
-}
-
-/// Deterministic pseudo-random numbers (Knuth's MMIX constants): the same queries in every run.
-struct Lcg(u64);
-
-impl Lcg {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        ((self.0 >> 33) as usize) % bound.max(1)
-    }
-}
-
-/// About 2,000 bytes of prose that differs from note to note.
-fn two_kilobytes(seed: usize) -> String {
-    const WORDS: [&str; 24] = [
-        "river", "contract", "garden", "meeting", "budget", "window", "letter", "travel", "market",
-        "engine", "winter", "recipe", "doctor", "school", "bridge", "summer", "painting",
-        "library", "kitchen", "journey", "history", "weather", "science", "village",
-    ];
-    let mut random = Lcg(seed as u64 + 1);
-    let mut text = String::with_capacity(2100);
-    while text.len() < 2000 {
-        for _ in 0..9 {
-            text.push_str(WORDS[random.below(WORDS.len())]);
-            text.push(' ');
-        }
-        text.push_str("and more.\n");
-    }
-    text
-}
-
-fn read_texts(corpus: &Path) -> Result<Vec<String>> {
-    let mut paths = Vec::new();
-    let mut folders = vec![corpus.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder)? {
-            let path = entry?.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "md") {
-                paths.push(path);
-            }
-        }
-    }
-    paths.sort();
-    paths.iter().map(|path| Ok(std::fs::read_to_string(path)?)).collect()
-}
-
-/// Queries as people type them: one to four words that stand together in some note, some of them
-/// cut off in the last word.
-fn queries(texts: &[String]) -> Vec<(String, bool)> {
-    let mut random = Lcg(7);
-    let mut queries = Vec::with_capacity(QUERIES);
-    while queries.len() < QUERIES {
-        let text = &texts[random.below(texts.len())];
-        let words: Vec<&str> = text
-            .split(|c: char| !c.is_alphanumeric())
-            .filter(|word| word.chars().count() > 1)
-            .collect();
-        if words.len() < 8 {
-            continue;
-        }
-        let count = 1 + random.below(4);
-        let from = random.below(words.len() - count);
-        let mut query = words[from..from + count].join(" ");
-        let typing = random.below(3) == 0;
-        if typing
-            && let Some((at, _)) = query.char_indices().rev().nth(1)
-            && at > 1
-        {
-            query.truncate(at);
-        }
-        queries.push((query, typing));
-    }
-    queries
-}
-
-async fn time_searches(
-    engine: &Engine,
-    queries: &[(String, bool)],
-    mode: Mode,
-) -> Result<Vec<f64>> {
-    let mut times = Vec::with_capacity(queries.len());
-    for (text, typing) in queries {
-        let request = SearchRequest {
-            text: text.clone(),
-            mode,
-            typing: *typing,
-            limit: LIMIT,
-            wait_for_model: true,
-            ..SearchRequest::default()
-        };
-        let started = Instant::now();
-        engine.search(request, CancellationToken::new()).await?;
-        times.push(started.elapsed().as_secs_f64() * 1e3);
-    }
-    Ok(times)
-}
 
 /// Documents per second of tantivy alone: its own tokenizer, the same texts from memory, as many
 /// threads as the product's writer has, one commit.
@@ -612,13 +412,4 @@ fn resident_mb() -> Result<f64> {
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
     let kilobytes: f64 = line.split_whitespace().nth(1).context("no figure in VmRSS")?.parse()?;
     Ok(kilobytes / 1024.0)
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    percentile(values, 50)
-}
-
-fn percentile(values: &mut [f64], percent: usize) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[(values.len() * percent / 100).min(values.len() - 1)]
 }

@@ -135,7 +135,7 @@ async fn fill(
     model: ModelSource,
 ) -> Result<(Engine, HashMap<NoteId, String>)> {
     let wanted = !matches!(model, ModelSource::None);
-    let engine = Engine::open(Options::new(folder, model)).await?;
+    let engine = Engine::open(Options { eager: true, ..Options::new(folder, model) }).await?;
     let mut ids = HashMap::with_capacity(set.corpus.len());
     for batch in set.corpus.chunks(BATCH) {
         let drafts = batch

@@ -456,22 +456,24 @@ impl Engine {
         Ok(self.save_note(None, None, draft).await?.id)
     }
 
-    /// One search. A newer search with the same `tab` cancels the older one before it computes.
-    pub async fn search_in_tab(&self, tab: &str, request: SearchRequest) -> Result<Hits> {
+    /// One search. A newer search with the same `tab` cancels the older one before it computes; the
+    /// order is that of the calls, whenever the answers are first waited for.
+    pub fn search_in_tab(
+        &self,
+        tab: &str,
+        request: SearchRequest,
+    ) -> impl Future<Output = Result<Hits>> + Send + use<> {
+        let inner = self.inner.clone();
         if request.typing {
-            self.inner.manners.typed();
+            inner.manners.typed();
         }
-        let token = self.inner.closing.child_token();
-        let older = self
-            .inner
-            .tabs
-            .lock()
-            .expect("no panic while held")
-            .insert(tab.to_owned(), token.clone());
+        let token = inner.closing.child_token();
+        let older =
+            inner.tabs.lock().expect("no panic while held").insert(tab.to_owned(), token.clone());
         if let Some(older) = older {
             older.cancel();
         }
-        search::search(&self.inner, request, token).await
+        async move { search::search(&inner, request, token).await }
     }
 
     pub fn cancel_search(&self, tab: &str) {

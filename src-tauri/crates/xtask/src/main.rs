@@ -42,11 +42,19 @@ enum Task {
     /// Set up what is missing and run every check and test.
     Test,
     /// Measure speed and memory; prints tables (`--json FILE` keeps the figures).
+    #[command(disable_help_flag = true)]
     Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Type in many tabs, save and import all at once on the real engine: `load --help` says how many.
+    #[command(disable_help_flag = true)]
+    Load {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Measure search quality on judged sets in BEIR layout: `eval DIR… [--mode words|meaning|both] [--run FILE] [--json FILE]`.
+    #[command(disable_help_flag = true)]
     Eval {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
@@ -92,6 +100,10 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Bench { arguments } => {
             setup::ensure(&workspace, Need::Tests)?;
             run::measure(&workspace, "bench", &arguments)
+        }
+        Task::Load { arguments } => {
+            setup::ensure(&workspace, Need::Building)?;
+            run::measure(&workspace, "load", &arguments)
         }
         Task::Eval { arguments } => {
             setup::ensure(&workspace, Need::Building)?;
