@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use engine::{Engine, ImportRequest, ImportState, Mode, ModelSource, Options, SearchRequest};
+use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::trec::JudgedSet;
@@ -65,8 +66,9 @@ impl TestBed {
         Ok(Engine::open(self.options(dir)).await?)
     }
 
-    /// Imports and embeds the corpus, or what an earlier run left undone of it.
-    pub async fn fill(&self) -> Result<()> {
+    /// Imports and embeds the corpus, or what an earlier run left undone of it; enough of it to have
+    /// `chunks` embedded chunks, if not all is wanted.
+    pub async fn fill(&self, chunks: Option<usize>) -> Result<()> {
         let engine = self.open(&self.filled).await?;
         if engine.status_now().await?.notes == 0 {
             eprintln!("importing and embedding the corpus, once for all later runs …");
@@ -82,7 +84,7 @@ impl TestBed {
         let mut updates = engine.status();
         loop {
             let status = engine.status_now().await?;
-            if status.is_settled() {
+            if status.is_settled() || chunks.is_some_and(|chunks| status.chunks >= chunks) {
                 break;
             }
             eprint!(
@@ -186,7 +188,8 @@ pub fn phrase(texts: &[String], random: &mut Lcg) -> String {
     loop {
         let text = &texts[random.below(texts.len())];
         let words: Vec<&str> = text
-            .split(|c: char| !c.is_alphanumeric())
+            .split_whitespace()
+            .map(|word| word.trim_matches(|c: char| c.is_ascii_punctuation()))
             .filter(|word| word.chars().count() > 1)
             .collect();
         if words.len() < 8 {
@@ -238,6 +241,38 @@ pub async fn time_searches(
         times.push(started.elapsed().as_secs_f64() * 1e3);
     }
     Ok(times)
+}
+
+/// One measured number and what it has to be.
+#[derive(Serialize)]
+pub struct Figure {
+    pub name: &'static str,
+    pub value: f64,
+    pub unit: &'static str,
+    pub bound: f64,
+    /// True if the value may be at most the bound, false if at least.
+    pub at_most: bool,
+    pub detail: String,
+}
+
+impl Figure {
+    pub fn holds(&self) -> bool {
+        if self.at_most { self.value <= self.bound } else { self.value >= self.bound }
+    }
+
+    #[allow(clippy::print_stdout, reason = "printing is its job")]
+    pub fn print(&self) {
+        println!(
+            "{:<58} {:>9.3} {:<5} {} {:<7} {:<4} {}",
+            self.name,
+            self.value,
+            self.unit,
+            if self.at_most { "≤" } else { "≥" },
+            self.bound,
+            if self.holds() { "ok" } else { "MISS" },
+            self.detail
+        );
+    }
 }
 
 pub fn median(values: &mut [f64]) -> f64 {

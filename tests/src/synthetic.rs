@@ -16,6 +16,9 @@ use store::{Lane, NewChunk, Store};
 /// Counts up when the notes come out differently: folders of another version are built anew.
 const VERSION: u32 = 1;
 const BATCH: usize = 500;
+/// Real notes that the synthetic ones are made of, and embedded chunks in which there are as many.
+const BASES: usize = 6_000;
+pub const ENOUGH: usize = 12_000;
 /// Bytes of text for each chunk, as the real chunker cuts English prose.
 const CHUNK_BYTES: usize = 1_000;
 /// Share of words that are drawn from the vocabulary instead of being the line's own.
@@ -60,7 +63,7 @@ impl Bases {
         let store = Store::open(filled)?;
         let mut bases = Vec::new();
         let mut after = Seq(0);
-        loop {
+        while bases.len() < BASES {
             let page = store.read(|read| read.vectors_since(model, after, 512))?;
             let Some(last) = page.last() else { break };
             after = last.vector_seq;
@@ -91,7 +94,8 @@ impl Bases {
             }
         }
         store.close()?;
-        if bases.len() < 1_000 {
+        bases.truncate(BASES);
+        if bases.len() < BASES {
             bail!("{} holds {} embedded notes: too few", filled.display(), bases.len());
         }
         let mut names: Vec<&str> = bases.iter().map(|base| language(&base.notebook)).collect();
@@ -138,14 +142,33 @@ impl Bases {
         Ok(dir)
     }
 
+    /// What the vector index of a folder must have been made of.
+    pub fn spec(&self, store_uuid: &str) -> vector::Spec {
+        vector::Spec {
+            store_uuid: store_uuid.to_owned(),
+            model: self.model.clone(),
+            dims: self.bases[0].vector.len(),
+        }
+    }
+
+    /// How many real notes there are.
+    pub fn len(&self) -> usize {
+        self.bases.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.bases.is_empty()
+    }
+
+    /// The vector of a real note.
+    pub fn vector(&self, number: usize) -> &[f32] {
+        &self.bases[number].vector
+    }
+
     /// What the product does in the background over time, all at once.
     fn build_graphs(&self, dir: &Path) -> Result<()> {
         let store = Store::open(dir)?;
-        let spec = vector::Spec {
-            store_uuid: store.uuid().to_owned(),
-            model: self.model.clone(),
-            dims: self.bases[0].vector.len(),
-        };
+        let spec = self.spec(store.uuid());
         store.close()?;
         let (index, _) =
             vector::VectorIndex::open(&dir.join("vector"), &spec, vector::Access::ReadWrite)?;

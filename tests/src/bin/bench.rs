@@ -11,12 +11,11 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use commonplace_tests::bare_onnx::BareOnnx;
 use commonplace_tests::measure::{
-    TestBed, median, percentile, queries, time_searches, two_kilobytes,
+    Figure, TestBed, median, percentile, queries, time_searches, two_kilobytes,
 };
 use embed::{Embedder, LocalModel};
 use engine::{ImportRequest, Mode, SearchRequest};
 use note::NoteDraft;
-use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 #[derive(Parser)]
@@ -31,36 +30,6 @@ struct Args {
     /// Import and embed the corpus again instead of taking the folder of an earlier run
     #[arg(long)]
     fresh: bool,
-}
-
-#[derive(Serialize)]
-struct Figure {
-    name: &'static str,
-    value: f64,
-    unit: &'static str,
-    bound: f64,
-    /// True if the value may be at most the bound, false if at least.
-    at_most: bool,
-    detail: String,
-}
-
-impl Figure {
-    fn holds(&self) -> bool {
-        if self.at_most { self.value <= self.bound } else { self.value >= self.bound }
-    }
-
-    fn print(&self) {
-        println!(
-            "{:<58} {:>9.3} {:<5} {} {:<7} {:<4} {}",
-            self.name,
-            self.value,
-            self.unit,
-            if self.at_most { "≤" } else { "≥" },
-            self.bound,
-            if self.holds() { "ok" } else { "MISS" },
-            self.detail
-        );
-    }
 }
 
 const WORDS_SEARCH: &str = "words search, 38,405 notes, with snippets, p95";
@@ -305,7 +274,7 @@ impl Bench {
     }
 
     async fn searches(&self, load: bool, memory: bool) -> Result<Vec<Figure>> {
-        self.bed.fill().await?;
+        self.bed.fill(None).await?;
         let engine = self.bed.open(&self.bed.copy(&self.bed.filled, "search")?).await?;
         engine.settled().await?;
         let queries = queries(&self.bed.texts()?, QUERIES);

@@ -87,7 +87,7 @@ async fn load(args: Args) -> Result<()> {
     let data = match &args.data {
         Some(dir) => dir.clone(),
         None => {
-            bed.fill().await?;
+            bed.fill(None).await?;
             bed.filled.clone()
         }
     };
