@@ -183,6 +183,7 @@ export function fakeApi(): Api {
       vectors: degraded ? Math.floor(count * 0.6) : count * 3,
       words_state: "ready",
       meaning_state: settings.meaning_paused ? "paused" : "ready",
+      waiting_for: null,
       message: null,
       read_only: false,
       ...statusChange,

@@ -129,6 +129,31 @@ test("window: the status tells what can be searched", async (open) => {
   await page.getByRole("dialog", { name: "What can be searched" }).waitFor();
 });
 
+test("window: preparing by meaning is paused and resumed in the status bar, as in the settings", async (open) => {
+  const page = await open();
+  const status = page.locator(".status");
+  equal(await status.getByRole("button", { name: /Pause|Resume/ }).count(), 0, "nothing to pause");
+  await page.evaluate(() => window.fakeShell.setStatus({ meaning_pending: 12 }));
+  await status.getByRole("button", { name: "Pause", pressed: false }).click();
+  await status.getByText("meaning 28 / 40, paused").waitFor();
+  await page.keyboard.press("Control+,");
+  equal(await page.getByRole("switch", { name: /searching by meaning/ }).isChecked(), false, "the switch in the settings");
+  await page.evaluate(() => window.fakeShell.setStatus({}));
+  await status.getByRole("button", { name: "Resume", pressed: true }).press("Enter");
+  await status.getByRole("button", { name: "Resume" }).waitFor({ state: "detached" });
+  equal(await page.getByRole("switch", { name: /searching by meaning/ }).isChecked(), true, "the switch in the settings");
+});
+
+test("window: the status says what embedding waits for", async (open) => {
+  const page = await open();
+  await page.evaluate(() => window.fakeShell.setStatus({ meaning_pending: 12, meaning_state: "waiting", waiting_for: "Waiting while you type" }));
+  const trigger = page.locator(".status button", { hasText: "meaning 28 / 40, waiting" });
+  equal(await trigger.getAttribute("title"), "Waiting while you type", "the tooltip");
+  await trigger.click();
+  await page.getByRole("dialog", { name: "What can be searched" }).getByText("Waiting while you type").waitFor();
+  await page.getByRole("button", { name: "Pause" }).waitFor();
+});
+
 test("window: a note from the quick window opens", async (open) => {
   const page = await open();
   await page.evaluate(() => window.fakeShell.openNote(1, "deposit"));
