@@ -42,6 +42,7 @@ export function commandsOf(w: Workspace, screen: { cyclePanes: (step: number) =>
     command("imports", "Imports", "Go", [], front(() => void w.tabs.show({ kind: "imports", importId: null }))),
     command("trash", "Trash", "Go", [], front(list("trash"))),
     command("settings", "Settings", "App", ["Mod+,"], front(() => void w.tabs.show({ kind: "settings" }))),
+    command("diagnostics", "Diagnostics", "App", [], front(() => void w.tabs.show({ kind: "diagnostics" }))),
     command("help", "Keys and help", "App", ["F1"], () => (w.sheet = w.sheet === "help" ? null : "help")),
     command("sidebar", "Show or hide the sidebar", "Window", ["Mod+Alt+B"], () => (w.sidebarHidden = !w.sidebarHidden)),
     command("preview", "Show or hide the preview", "Window", ["Mod+Alt+P"], () => (w.previewHidden = !w.previewHidden)),

@@ -1,6 +1,7 @@
 /** The whole Api in memory, for a browser with no shell: sample notes, substring search, imports that progress by themselves.
  *  The address picks a situation: ?first (first run), ?notes=5000, ?fail=listNotes,search (those calls reject), ?degraded, ?slow=ms. */
 import { sampleNotes } from "./fake-notes";
+import { fakeDiagnostics } from "./fake-diagnostics";
 import { fakeSearch, type Searchable } from "./fake-search";
 import type {
   Api,
@@ -183,6 +184,7 @@ export function fakeApi(): Api {
       vectors: degraded ? Math.floor(count * 0.6) : count * 3,
       words_state: "ready",
       meaning_state: settings.meaning_paused ? "paused" : "ready",
+      waiting_for: null,
       message: null,
       read_only: false,
       ...statusChange,
@@ -552,6 +554,7 @@ export function fakeApi(): Api {
     pickImportPaths: async (folders) => (folders ? ["/home/you/Documents/Vault"] : ["/home/you/Documents/Report.pdf", "/home/you/Documents/broken.docx"]),
     exportNotes: async () => "/home/you/Documents/Commonplace export",
     getStatus: async () => status(),
+    diagnostics: async () => fakeDiagnostics({ status: status(), settings, seq, trashed: notes.size - alive().length, searches: calls.filter((c) => c.name === "search").length }),
     getSettings: async () => structuredClone(settings),
     saveSettings: async (next) => {
       settings = { ...structuredClone(next), data_dir: settings.data_dir, version: settings.version };

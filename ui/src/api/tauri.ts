@@ -77,6 +77,7 @@ export function tauriApi(): Api {
     pickImportPaths: (folders) => call("pick_import_paths", { folders }),
     exportNotes: () => call("export_notes"),
     getStatus: () => call("get_status"),
+    diagnostics: () => call("diagnostics"),
     getSettings: () => call("get_settings"),
     saveSettings: (settings) => call("save_settings", { settings }),
     setHotkey: (hotkey) => call("set_hotkey", { hotkey }),

@@ -29,6 +29,9 @@ import type { SavedSearch } from "./generated/SavedSearch";
 import type { NameCompletion } from "./generated/NameCompletion";
 import type { Settings } from "./generated/Settings";
 import type { NotesChanged } from "./generated/NotesChanged";
+import type { Diagnostics } from "./generated/Diagnostics";
+import type { OperationLatency } from "./generated/OperationLatency";
+import type { LatencyBucket } from "./generated/LatencyBucket";
 
 export type {
   ErrorCode,
@@ -61,6 +64,9 @@ export type {
   NameCompletion,
   Settings,
   NotesChanged,
+  Diagnostics,
+  OperationLatency,
+  LatencyBucket,
 };
 
 export type NoteId = number;
@@ -109,6 +115,7 @@ export interface Api {
   /** Asks for a folder; null when cancelled, else where the notes went. */
   exportNotes(): Promise<string | null>;
   getStatus(): Promise<IndexStatus>;
+  diagnostics(): Promise<Diagnostics>;
   getSettings(): Promise<Settings>;
   saveSettings(settings: Settings): Promise<Settings>;
   setHotkey(hotkey: string): Promise<Settings>;

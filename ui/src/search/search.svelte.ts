@@ -2,15 +2,32 @@
 import { api, errorMessage, type Chip, type Hit, type Hits, type Mode, type NoteId } from "../api";
 
 const PAGE = 50;
+/** So far down a refresh asks from the first hit on; deeper only for what is in view, or it would get dearer with every row. */
+const FROM_TOP = 4 * PAGE;
 
 export type Phase = "idle" | "searching" | "ready" | "failed";
+
+/** A newer answer that waits, because to show it would move the rows that the person looks at. */
+export interface Fresh {
+  hits: Hits;
+  /** The page at which its hits begin. */
+  page: number;
+  /** Hits that are not among those shown. */
+  added: number;
+  /** The shown hits that still match stand in another order, or others stand between them. */
+  moved: boolean;
+}
 
 export class Search {
   text = $state("");
   mode = $state<Mode>("both");
   phase = $state<Phase>("idle");
   error = $state("");
-  total = $state(0);
+  /** Rows of the list: the hits, and those still shown that no longer match. */
+  rows = $state(0);
+  gone = $state.raw<ReadonlySet<NoteId>>(new Set());
+  total = $derived(this.rows - this.gone.size);
+  fresh = $state.raw<Fresh | null>(null);
   totalIsExact = $state(true);
   chips = $state.raw<Chip[]>([]);
   terms = $state.raw<string[]>([]);
@@ -28,6 +45,10 @@ export class Search {
   #generation = 0;
   #typing = false;
   #waiting = new Set<number>();
+  /** The question that is on its way, other than a refresh. */
+  #asking: Promise<void> | null = null;
+  /** The person has chosen a row, and so is at the list. */
+  #chosen = false;
   #window: [number, number] = [0, 1];
 
   constructor(tab: string, text: string, mode: Mode, selected: NoteId | null) {
@@ -74,9 +95,14 @@ export class Search {
     return this.#start(this.selected);
   }
 
-  async #start(keep: NoteId | null): Promise<void> {
-    const generation = ++this.#generation;
+  #start(keep: NoteId | null): Promise<void> {
+    this.fresh = null;
     this.#waiting.clear();
+    return this.#pending(this.#begin(keep));
+  }
+
+  async #begin(keep: NoteId | null): Promise<void> {
+    const generation = ++this.#generation;
     if (this.text.trim() === "") {
       this.#clear();
       await api.cancelSearch(this.tab).catch(() => undefined);
@@ -85,50 +111,119 @@ export class Search {
     if (this.phase === "idle" || this.phase === "failed") this.phase = "searching";
     const hits = await this.#ask(generation, 0, PAGE);
     if (!hits) return;
-    this.#pages = new Map([[0, hits.hits]]);
     this.#window = [0, 1];
-    this.#describe(hits);
     this.selected = keep !== null && hits.hits.some((h) => h.note === keep) ? keep : (hits.hits[0]?.note ?? null);
+    this.#show(hits, 0);
+    this.#chosen = this.selectedIndex > 0;
   }
 
-  /** The notes have changed: the same question again, in place. The selection stays on its note. */
-  async refresh(): Promise<void> {
-    if (this.text.trim() === "") return;
-    const generation = ++this.#generation;
-    this.#waiting.clear();
-    const first = Math.floor(this.#window[0] / PAGE);
-    const last = Math.floor(Math.max(0, this.#window[1] - 1) / PAGE);
+  /** The whole list as this answer has it. A page that it leaves out is asked for when it comes into view. */
+  #show(hits: Hits, page: number): void {
     const before = this.selectedIndex;
-    const hits = await this.#ask(generation, first * PAGE, (last - first + 1) * PAGE);
-    if (!hits) return;
-    const pages = new Map<number, Hit[]>();
-    for (let page = first; page <= last; page++) {
-      const rows = hits.hits.slice((page - first) * PAGE, (page - first + 1) * PAGE);
-      if (rows.length > 0) pages.set(page, rows);
-    }
-    // A page out of view may be stale now; it is fetched again when it comes into view.
-    this.#pages = pages;
+    const lost = this.selected === null || this.gone.has(this.selected);
+    this.#pages = inPages(hits.hits, page);
+    this.rows = hits.total;
+    this.gone = new Set();
+    this.fresh = null;
     this.#describe(hits);
-    if (this.selected === null || this.selectedIndex < 0) {
-      const still = before >= 0 && Math.floor(before / PAGE) >= first && Math.floor(before / PAGE) <= last;
-      if (still) this.selected = this.at(Math.min(before, hits.total - 1))?.note ?? null;
-      else if (this.selected === null) this.selected = this.at(0)?.note ?? null;
+    if (lost && this.selectedIndex < 0) this.selected = (this.at(Math.min(before, this.rows - 1)) ?? this.at(0))?.note ?? null;
+  }
+
+  /**
+   * The notes have changed: the same question again. The rows take what is new in their notes and stay where they are;
+   * what ranks below them all is appended; an answer that would move them waits in `fresh`, unless `atRest`: nobody is at the list.
+   * False: a newer question overtook it, and its answer may be from before the change.
+   */
+  async refresh(atRest: boolean): Promise<boolean> {
+    while (this.#asking) await this.#asking;
+    if (this.text.trim() === "") return true;
+    const generation = ++this.#generation;
+    const from = this.#window[0] < FROM_TOP ? 0 : Math.floor(this.#window[0] / PAGE);
+    const end = Math.ceil(this.#window[1] / PAGE);
+    const failed = this.phase === "failed";
+    const hits = await this.#ask(generation, from * PAGE, (end - from) * PAGE);
+    if (!hits) return generation === this.#generation;
+    if (failed || this.rows === 0) this.#show(hits, from);
+    else this.#compare(hits, from, atRest && !this.#chosen);
+    return true;
+  }
+
+  #compare(hits: Hits, page: number, atRest: boolean): void {
+    const answer = new Map(hits.hits.map((h) => [h.note, h]));
+    const complete = page === 0 && hits.hits.length >= hits.total;
+    const asked = page * PAGE;
+    const end = Math.min(this.rows, Math.ceil(this.#window[1] / PAGE) * PAGE);
+    const shown = Array.from({ length: end - asked }, (_, i) => this.at(asked + i));
+    const missing = shown.flatMap((h) => (h && !answer.has(h.note) && !this.gone.has(h.note) ? [h.note] : []));
+    const known = [...this.gone].filter((note) => !answer.has(note));
+    const fell = page === 0 && hits.total + missing.length <= this.total;
+    // A row that no longer matches keeps its place, and says so, until a fresh answer is shown: to take it out would move those below.
+    let gone = new Set(complete || fell ? [...known, ...missing] : known);
+
+    // Row by row: those that still match must be the answer's first, in its order; the rest of it comes below them all.
+    let next = 0;
+    const merged = shown.map((old) => (old && gone.has(old.note) ? old : hits.hits[next++]));
+    const fits = shown.every((old, i) => !old || old.note === merged[i]?.note);
+    // Of a long list only a part is asked for; there a missing row may just have moved, unless the total fell by as many and the others stayed.
+    if (!fits && !complete) gone = new Set(known);
+    this.gone = gone;
+    if (atRest) return this.#show(hits, page);
+
+    if (fits && (complete || gone.size === 0)) {
+      this.#pages = inPages([...merged, ...hits.hits.slice(next)].filter((h) => h !== undefined), page);
+      this.rows = hits.total + gone.size;
+      this.#describe(hits);
+    } else {
+      this.#pages = new Map([...this.#pages].map(([at, rows]) => [at, rows.map((old) => answer.get(old.note) ?? old)]));
     }
+    const loaded = this.#loaded();
+    // An exact total counts what is new wherever it ranks. An estimate does not: there it is what came, is not shown, and,
+    // since what ranks below may only not be loaded, stands above a row that is.
+    const exact = hits.total_is_exact && this.totalIsExact;
+    const above = complete ? hits.hits : hits.hits.slice(0, hits.hits.findLastIndex((h) => loaded.has(h.note)) + 1);
+    const added = exact ? Math.max(0, hits.total - this.total) : above.filter((h) => !loaded.has(h.note)).length;
+    this.fresh = fits && added === 0 && gone.size === 0 ? null : { hits, page, added, moved: !fits };
+  }
+
+  /** Shows the answer that waits. The selection stays on its note. Gives the first new row, or -1 if none is new. */
+  apply(): number {
+    const { fresh } = this;
+    if (!fresh) return -1;
+    const loaded = this.#loaded();
+    this.#show(fresh.hits, fresh.page);
+    const first = fresh.added > 0 ? fresh.hits.hits.findIndex((h) => !loaded.has(h.note)) : -1;
+    return first < 0 ? -1 : fresh.page * PAGE + first;
+  }
+
+  #loaded(): Set<NoteId> {
+    return new Set([...this.#pages.values()].flat().map((h) => h.note));
+  }
+
+  /** Some of these rows are on pages that are not loaded. */
+  lacks(first: number, end: number): boolean {
+    return this.#missing(first, end).length > 0;
+  }
+
+  #missing(first: number, end: number): number[] {
+    const missing: number[] = [];
+    for (let page = Math.floor(first / PAGE); page * PAGE < Math.min(end, this.rows); page++) {
+      if (!this.#pages.has(page) && !this.#waiting.has(page)) missing.push(page);
+    }
+    return missing;
   }
 
   /** Loads the pages that these rows are on. */
   ensure(first: number, end: number): void {
+    // The rows are still those of the query before.
+    if (this.text !== this.answered) return;
     this.#window = [first, Math.max(end, first + 1)];
-    const missing: number[] = [];
-    for (let page = Math.floor(first / PAGE); page * PAGE < Math.min(end, this.total); page++) {
-      if (!this.#pages.has(page) && !this.#waiting.has(page)) missing.push(page);
-    }
+    const missing = this.#missing(first, end);
     const [from] = missing;
     const to = missing.at(-1);
     if (from === undefined || to === undefined) return;
     // One request for all of them: in a tab a newer request ends the older.
     for (let page = from; page <= to; page++) this.#waiting.add(page);
-    void this.#more(from, to);
+    void this.#pending(this.#more(from, to));
   }
 
   async #more(from: number, to: number): Promise<void> {
@@ -139,8 +234,15 @@ export class Search {
     for (let page = from; page <= to; page++) pages.set(page, hits.hits.slice((page - from) * PAGE, (page - from + 1) * PAGE));
     this.#waiting.clear();
     this.#pages = pages;
-    this.total = hits.total;
+    this.rows = hits.total;
     this.totalIsExact = hits.total_is_exact;
+  }
+
+  /** A refresh waits for it: it must neither overtake the person's own question nor be overtaken by a page. */
+  async #pending(question: Promise<void>): Promise<void> {
+    this.#asking = question;
+    await question;
+    if (this.#asking === question) this.#asking = null;
   }
 
   async #ask(generation: number, offset: number, limit: number): Promise<Hits | null> {
@@ -158,7 +260,6 @@ export class Search {
   #describe(hits: Hits): void {
     this.phase = "ready";
     this.answered = this.text;
-    this.total = hits.total;
     this.totalIsExact = hits.total_is_exact;
     this.chips = hits.chips;
     this.terms = hits.terms;
@@ -171,7 +272,8 @@ export class Search {
     this.phase = "idle";
     this.answered = "";
     this.#pages = new Map();
-    this.total = 0;
+    this.rows = 0;
+    this.gone = new Set();
     this.chips = [];
     this.terms = [];
     this.degraded = null;
@@ -185,8 +287,10 @@ export class Search {
   }
 
   select(index: number): void {
-    const hit = this.at(Math.max(0, Math.min(this.total - 1, index)));
-    if (hit) this.selected = hit.note;
+    const hit = this.at(Math.max(0, Math.min(this.rows - 1, index)));
+    if (!hit) return;
+    this.selected = hit.note;
+    this.#chosen = true;
   }
 
   move(step: number): void {
@@ -197,6 +301,12 @@ export class Search {
     this.#generation += 1;
     void api.cancelSearch(this.tab).catch(() => undefined);
   }
+}
+
+function inPages(hits: Hit[], first: number): Map<number, Hit[]> {
+  const pages = new Map<number, Hit[]>();
+  for (let at = 0; at < hits.length; at += PAGE) pages.set(first + at / PAGE, hits.slice(at, at + PAGE));
+  return pages;
 }
 
 /** Cuts a range out and leaves one space where it was. */

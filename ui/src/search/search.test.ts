@@ -2,9 +2,9 @@ import { beforeEach, describe, expect, test, vi } from "vitest";
 import { api, type Hit, type Hits, type SearchRequest } from "../api";
 import { Search, withoutRange } from "./search.svelte";
 
-const hit = (note: number): Hit => ({
+const hit = (note: number, title = `Note ${note}`): Hit => ({
   note,
-  title: `Note ${note}`,
+  title,
   title_marks: [],
   notebook: "",
   all_tags: [],
@@ -20,7 +20,7 @@ const hit = (note: number): Hit => ({
 
 interface Question {
   request: SearchRequest;
-  answer: (notes: number[], total?: number) => Promise<void>;
+  answer: (notes: (number | Hit)[], total?: number, exact?: boolean) => Promise<void>;
   fail: (message: string) => Promise<void>;
 }
 
@@ -35,9 +35,10 @@ beforeEach(() => {
       new Promise<Hits>((resolve, reject) => {
         asked.push({
           request,
-          answer: async (notes, total = notes.length) => {
+          answer: async (notes, total = notes.length, exact = true) => {
             const { tab, generation } = request;
-            resolve({ tab, generation, hits: notes.map(hit), total, total_is_exact: true, chips: [], terms: [], degraded: null, took_ms: 1, suggestion: null });
+            const hits = notes.map((n) => (typeof n === "number" ? hit(n) : n));
+            resolve({ tab, generation, hits, total, total_is_exact: exact, chips: [], terms: [], degraded: null, took_ms: 1, suggestion: null });
             await settle();
           },
           fail: async (message) => {
@@ -68,27 +69,6 @@ describe("a search", () => {
     void search.type("a");
     void search.set("whole");
     expect(asked.map((q) => q.request.typing)).toEqual([true, false]);
-  });
-
-  test("a refresh keeps the selection on its note", async () => {
-    const search = new Search("t", "", "both", null);
-    void search.type("a");
-    await asked[0]?.answer([1, 2, 3]);
-    search.select(1);
-    void search.refresh();
-    await asked[1]?.answer([9, 1, 2, 3]);
-    expect(search.selected).toBe(2);
-    expect(search.selectedIndex).toBe(2);
-  });
-
-  test("a refresh in which the selected note is gone selects what stands in its place", async () => {
-    const search = new Search("t", "", "both", null);
-    void search.type("a");
-    await asked[0]?.answer([1, 2, 3]);
-    search.select(1);
-    void search.refresh();
-    await asked[1]?.answer([1, 3]);
-    expect(search.selected).toBe(3);
   });
 
   test("a restored tab keeps its selection", async () => {
@@ -129,6 +109,245 @@ describe("a search", () => {
     await asked[0]?.fail("no disk");
     expect(search.phase).toBe("failed");
     expect(search.error).toBe("no disk");
+  });
+});
+
+/** A search whose shown rows the person has looked through: the second is selected. */
+async function shown(notes: number[], total = notes.length, exact = true): Promise<Search> {
+  const search = new Search("t", "", "both", null);
+  void search.type("a");
+  await asked[0]?.answer(notes, total, exact);
+  search.select(1);
+  return search;
+}
+
+/** The notes have changed, and this is the answer now. */
+async function changed(search: Search, notes: (number | Hit)[], total = notes.length, exact = true): Promise<void> {
+  void search.refresh(true);
+  await settle();
+  await asked.at(-1)?.answer(notes, total, exact);
+}
+
+const rows = (search: Search): (number | undefined)[] => range(0, search.rows).map((i) => search.at(i)?.note);
+
+describe("a search whose notes change", () => {
+  test("shows them anew, each in its place", async () => {
+    const search = await shown([1, 2, 3]);
+    await changed(search, [1, hit(2, "Another title"), 3]);
+    expect(search.at(1)?.title).toBe("Another title");
+    expect(search.fresh).toBeNull();
+  });
+
+  test("appends what ranks below all that is shown", async () => {
+    const search = await shown([1, 2, 3]);
+    await changed(search, [1, 2, 3, 8, 9]);
+    expect(rows(search)).toEqual([1, 2, 3, 8, 9]);
+    expect(search.total).toBe(5);
+    expect(search.fresh).toBeNull();
+  });
+
+  test("counts up when what is new ranks on a page that is not loaded", async () => {
+    const search = await shown(range(0, 50), 200);
+    await changed(search, range(0, 50), 203);
+    expect(search.total).toBe(203);
+    expect(search.fresh).toBeNull();
+  });
+
+  test("holds back new hits that would move the rows, and renews the rows meanwhile", async () => {
+    const search = await shown([1, 2, 3]);
+    await changed(search, [8, 1, hit(2, "Another title"), 9, 3]);
+    expect(rows(search)).toEqual([1, 2, 3]);
+    expect(search.at(1)?.title).toBe("Another title");
+    expect(search.total).toBe(3);
+    expect(search.fresh).toMatchObject({ added: 2, moved: true });
+  });
+
+  test("shows what it held back when asked to, with the selection on its note", async () => {
+    const search = await shown([1, 2, 3]);
+    await changed(search, [1, 8, 2, 3]);
+    expect(search.apply()).toBe(1);
+    expect(rows(search)).toEqual([1, 8, 2, 3]);
+    expect(search.selected).toBe(2);
+    expect(search.selectedIndex).toBe(2);
+    expect(search.fresh).toBeNull();
+    expect(search.apply()).toBe(-1);
+  });
+
+  test("holds back another order, in which nothing is new", async () => {
+    const search = await shown([1, 2, 3]);
+    await changed(search, [3, 1, 2]);
+    expect(rows(search)).toEqual([1, 2, 3]);
+    expect(search.fresh).toMatchObject({ added: 0, moved: true });
+    expect(search.apply()).toBe(-1);
+    expect(rows(search)).toEqual([3, 1, 2]);
+  });
+
+  test("forgets what it held back when the notes are again as they are shown", async () => {
+    const search = await shown([1, 2, 3]);
+    await changed(search, [8, 1, 2, 3]);
+    await changed(search, [1, 2, 3]);
+    expect(search.fresh).toBeNull();
+  });
+
+  test("keeps the row of a note that no longer matches, and does not count it", async () => {
+    const search = await shown([1, 2, 3]);
+    await changed(search, [1, 3]);
+    expect(rows(search)).toEqual([1, 2, 3]);
+    expect([...search.gone]).toEqual([2]);
+    expect(search.total).toBe(2);
+    expect(search.selected).toBe(2);
+    expect(search.fresh).toMatchObject({ added: 0, moved: false });
+    search.apply();
+    expect(rows(search)).toEqual([1, 3]);
+    expect(search.gone.size).toBe(0);
+    expect(search.selected).toBe(3);
+  });
+
+  test("takes such a row back when its note matches again", async () => {
+    const search = await shown([1, 2, 3]);
+    await changed(search, [1, 3]);
+    await changed(search, [1, 2, 3]);
+    expect(search.gone.size).toBe(0);
+    expect(search.fresh).toBeNull();
+  });
+
+  test("appends below a row that no longer matches", async () => {
+    const search = await shown([1, 2, 3]);
+    await changed(search, [1, 3, 8]);
+    expect(rows(search)).toEqual([1, 2, 3, 8]);
+    expect(search.total).toBe(3);
+    expect(search.fresh).toMatchObject({ added: 0, moved: false });
+  });
+
+  test("counts a new hit in the place of one that is gone", async () => {
+    const search = await shown([1, 2, 3]);
+    await changed(search, [8, 1, 3]);
+    expect([...search.gone]).toEqual([2]);
+    expect(search.fresh?.added).toBe(1);
+  });
+
+  test("of a long list: a row is gone when the total fell, and only moved when it did not", async () => {
+    const search = await shown(range(0, 50), 200);
+    await changed(search, [-1, ...range(0, 49)], 201);
+    expect(search.gone.size).toBe(0);
+    expect(search.fresh?.added).toBe(1);
+    await changed(search, [0, ...range(2, 49)], 199);
+    expect([...search.gone]).toEqual([1]);
+    expect(search.rows).toBe(200);
+    expect(search.total).toBe(199);
+    await changed(search, [0, ...range(2, 49)], 202);
+    expect([...search.gone]).toEqual([1]);
+    expect(search.fresh?.added).toBe(3);
+  });
+
+  test("of an estimated total: counts the new hits that came", async () => {
+    const search = await shown([1, 2, 3], 90, false);
+    await changed(search, [8, 1, 9, 2, 3], 120, false);
+    expect(search.fresh?.added).toBe(2);
+  });
+
+  test("of a long list with an estimated total: a row that came up from below is not a new hit", async () => {
+    const search = await shown(range(0, 50), 200, false);
+    await changed(search, [0, ...range(2, 49)], 199, false);
+    expect([...search.gone]).toEqual([1]);
+    expect(search.fresh).toMatchObject({ added: 0, moved: false });
+  });
+
+  test("of a long list: a row pushed off its end is not gone, though others are", async () => {
+    const search = await shown(range(0, 50), 200);
+    await changed(search, [-1, ...range(0, 49)], 199);
+    expect(search.gone.size).toBe(0);
+    expect(search.fresh).toMatchObject({ added: 0, moved: true });
+  });
+
+  test("keeps the selection on a note that now ranks out of reach", async () => {
+    const search = await shown(range(0, 50), 200);
+    await changed(search, range(1000, 50), 260);
+    expect(search.fresh?.added).toBe(60);
+    search.apply();
+    expect(search.selected).toBe(1);
+    expect(search.at(0)?.note).toBe(1000);
+  });
+
+  test("asks from the first hit on, and deep in the list only for what is in view", async () => {
+    const search = await shown(range(0, 50), 1000);
+    search.ensure(60, 90);
+    await asked[1]?.answer(range(50, 50), 1000);
+    await changed(search, range(0, 100), 1000);
+    expect(asked.at(-1)?.request).toMatchObject({ offset: 0, limit: 100 });
+    search.ensure(460, 490);
+    await asked.at(-1)?.answer(range(450, 50), 1000);
+    await changed(search, range(449, 50), 1001);
+    expect(asked.at(-1)?.request).toMatchObject({ offset: 450, limit: 50 });
+    expect(search.at(450)?.note).toBe(450);
+    expect(search.gone.size).toBe(0);
+    expect(search.fresh).toMatchObject({ added: 1, page: 9 });
+  });
+
+  test("shows the answer at once while nobody is at the list", async () => {
+    const search = new Search("t", "", "both", null);
+    void search.type("a");
+    await asked[0]?.answer([1, 2, 3]);
+    await changed(search, [8, 1, 3]);
+    expect(rows(search)).toEqual([8, 1, 3]);
+    expect(search.selected).toBe(1);
+    await changed(search, [9, 8, 3]);
+    expect(rows(search)).toEqual([9, 8, 3]);
+    expect(search.selected).toBe(8);
+    void search.refresh(false);
+    await asked.at(-1)?.answer([7, 9, 8, 3]);
+    expect(rows(search)).toEqual([9, 8, 3]);
+    expect(search.fresh?.added).toBe(1);
+  });
+
+  test("shows at once what comes where nothing was found", async () => {
+    const search = new Search("t", "", "both", null);
+    void search.type("a");
+    await asked[0]?.answer([]);
+    void search.refresh(false);
+    await asked[1]?.answer([1]);
+    expect(rows(search)).toEqual([1]);
+    expect(search.selected).toBe(1);
+  });
+
+  test("forgets what it held back when another query is typed", async () => {
+    const search = await shown([1, 2, 3]);
+    await changed(search, [8, 1, 3]);
+    void search.type("ab");
+    expect(search.fresh).toBeNull();
+    await asked.at(-1)?.answer([3, 2]);
+    expect(rows(search)).toEqual([3, 2]);
+    expect(search.gone.size).toBe(0);
+  });
+
+  test("asks again only after the person's own question is answered", async () => {
+    const search = await shown([1, 2, 3]);
+    void search.type("ab");
+    void search.refresh(true);
+    await settle();
+    expect(asked).toHaveLength(2);
+    await asked[1]?.answer([1]);
+    expect(asked).toHaveLength(3);
+    expect(asked[2]?.request.text).toBe("ab");
+  });
+
+  test("says when a newer question overtook it", async () => {
+    const search = await shown(range(0, 50), 200);
+    const refreshed = search.refresh(true);
+    await settle();
+    search.ensure(60, 90);
+    await asked[1]?.answer(range(0, 50), 201);
+    expect(await refreshed).toBe(false);
+  });
+
+  test("works again after it failed", async () => {
+    const search = await shown([1, 2, 3]);
+    void search.refresh(true);
+    await settle();
+    await asked[1]?.fail("no disk");
+    await changed(search, [4]);
+    expect(search.phase).toBe("ready");
+    expect(rows(search)).toEqual([4]);
   });
 });
 

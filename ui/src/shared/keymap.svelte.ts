@@ -66,6 +66,7 @@ export const fixedKeys: { title: string; keys: string[] }[] = [
   { title: "Undo, redo", keys: ["Mod+Z", "Mod+Shift+Z"] },
   { title: "Open what is selected", keys: ["Enter"] },
   { title: "Open it in a new tab", keys: ["Mod+Enter"] },
+  { title: "Show the new hits of a search", keys: ["F5"] },
   { title: "Open the menu of what is selected", keys: ["Shift+F10"] },
   { title: "Rename in the sidebar", keys: ["F2"] },
   { title: "Back out one step", keys: ["Esc"] },

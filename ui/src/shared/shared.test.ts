@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { formatDate, formatDuration, fileName, plural } from "./format";
+import { formatBytes, formatDate, formatDuration, formatMs, fileName, plural } from "./format";
 import { Keymap, type Command } from "./keymap.svelte";
 import { comboOf, normalise, showCombo } from "./keys";
 import { splitMarks } from "./marks";
@@ -115,6 +115,8 @@ describe("words", () => {
 
   test("counts and durations", () => {
     expect([plural(1, "note"), plural(1204, "note"), formatDuration(0.2), formatDuration(200), formatDuration(7800)]).toEqual(["1 note", "1,204 notes", "1 s", "3 min", "2 h 10 min"]);
+    expect([0.42, 12.4, 1300].map(formatMs)).toEqual(["0.4 ms", "12 ms", "1.3 s"]);
+    expect([812, 999, 1000, 4096, 999_600, 412_876_800].map(formatBytes)).toEqual(["812 B", "999 B", "1.0 kB", "4.1 kB", "1.0 MB", "413 MB"]);
     expect([fileName("/a/b.md"), fileName("C:\\x\\y.pdf"), fileName("/a/b/")]).toEqual(["b.md", "y.pdf", "b"]);
   });
 });

@@ -48,6 +48,7 @@ function readContent(value: unknown): TabContent | null {
       };
     case "tasks":
     case "settings":
+    case "diagnostics":
       return { kind: value.kind };
     case "imports":
       return { kind: "imports", importId: null };

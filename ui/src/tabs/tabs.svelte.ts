@@ -8,7 +8,8 @@ export type TabContent =
   | { kind: "list"; view: ListRequest["view"]; name: string; sort: ListRequest["sort"] }
   | { kind: "tasks" }
   | { kind: "imports"; importId: number | null }
-  | { kind: "settings" };
+  | { kind: "settings" }
+  | { kind: "diagnostics" };
 
 export interface SavedTab {
   content: TabContent;
@@ -66,11 +67,13 @@ function labelOf(content: TabContent, title: string): string {
       return "Imports";
     case "settings":
       return "Settings";
+    case "diagnostics":
+      return "Diagnostics";
   }
 }
 
 /** Tabs of these kinds exist once. */
-const SINGLE = new Set<TabContent["kind"]>(["tasks", "imports", "settings"]);
+const SINGLE = new Set<TabContent["kind"]>(["tasks", "imports", "settings", "diagnostics"]);
 
 export function sameContent(a: TabContent, b: TabContent): boolean {
   if (a.kind !== b.kind) return false;

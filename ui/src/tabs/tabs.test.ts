@@ -93,10 +93,11 @@ describe("session", () => {
   test("survives a round trip", () => {
     const tabs = opened("a");
     tabs.openNote(3, "words", true);
+    tabs.show({ kind: "diagnostics" });
     const json = JSON.stringify({ ...freshSession, ...tabs.save() });
     const session = readSession(json);
-    expect(session.tabs.map((t) => t.content)).toEqual([search("a"), { kind: "note", noteId: 3, query: "" }]);
-    expect(session.active).toBe(1);
+    expect(session.tabs.map((t) => t.content)).toEqual([search("a"), { kind: "note", noteId: 3, query: "" }, { kind: "diagnostics" }]);
+    expect(session.active).toBe(2);
   });
 
   for (const json of ["", "{", "[]", "null", "7", '{"tabs":7}', '{"tabs":[null,{"content":{"kind":"note"}},{"content":{"kind":"?"}}],"keys":[1],"expanded":3}']) {

@@ -21,6 +21,14 @@ const screens = {
     await page.keyboard.type("landlord deposit -draft");
     await page.locator("[role=option]").first().waitFor();
   },
+  "changed search": async (page) => {
+    await page.keyboard.type("landlord");
+    await page.locator("[role=option]").nth(1).click({ button: "right" });
+    await page.getByRole("menuitem", { name: "Move to the trash" }).click();
+    await page.getByText("no longer matches").first().waitFor();
+    await page.evaluate(() => window.fakeShell.write("Landlord", "landlord"));
+    await page.getByText("1 new hit", { exact: true }).waitFor();
+  },
   list: async (page) => {
     await page.locator("[role=treeitem]", { hasText: "All notes" }).click();
     await page.locator("[role=option]").first().waitFor();
@@ -35,6 +43,12 @@ const screens = {
     await page.locator(".file").first().waitFor();
   },
   settings: async (page) => page.keyboard.press("Control+,"),
+  diagnostics: async (page) => {
+    await page.keyboard.press("Control+Shift+P");
+    await page.keyboard.type("diagnostics");
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: "Copy as text" }).waitFor();
+  },
   palette: async (page) => {
     await page.keyboard.press("Control+p");
     await page.keyboard.type("tax");

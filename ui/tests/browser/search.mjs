@@ -5,6 +5,7 @@ const input = (page) => page.locator(`${active} input[role=combobox]`);
 const hits = (page) => page.locator(`${active} [role=option]`);
 const titles = (page) => page.locator(`${active} [role=option] .title`).allInnerTexts();
 const summary = (page) => page.locator(`${active} .summary`);
+const fresh = (page) => page.getByTestId("fresh");
 const selected = (page) => page.locator(`${active} [role=option][aria-selected=true] .title`);
 
 async function search(page, text) {
@@ -105,17 +106,92 @@ test("search: says what is not ready yet", async (open) => {
   await page.locator(".status", { hasText: "meaning 8 / 40" }).waitFor();
 });
 
-test("search: a saved note appears in an open search; selection and focus stay", async (open) => {
+test("search: a saved note appears at once while nobody is at the list; selection and focus stay", async (open) => {
   const page = await open();
   await search(page, "weir");
   await page.getByText("Nothing found for").waitFor();
-  await search(page, "landlord");
-  await page.keyboard.press("ArrowDown");
+  await search(page, "landlord sort:updated");
   const before = await selected(page).innerText();
   await page.evaluate(() => window.fakeShell.write("A landlord by another name", "landlord landlord"));
-  await page.locator(`${active} [role=option]`, { hasText: "A landlord by another name" }).waitFor();
+  await page.locator(`${active} [role=option][aria-posinset="1"]`, { hasText: "A landlord by another name" }).waitFor();
   equal(await selected(page).innerText(), before, "the same hit is selected");
   expect(await input(page).evaluate((e) => e === document.activeElement), "the focus stays in the box");
+});
+
+test("search: a note saved in another tab waits in a chip, and F5 shows it", async (open) => {
+  const page = await open();
+  await search(page, "landlord sort:updated");
+  await page.keyboard.press("ArrowDown");
+  const [before, chosen] = [await titles(page), await selected(page).innerText()];
+  await page.keyboard.press("Control+n");
+  await page.waitForFunction(() => document.activeElement?.getAttribute("aria-label") === "Title");
+  await page.keyboard.type("A landlord by another name");
+  await page.locator("[role=tab][aria-selected=true]", { hasText: "A landlord by another name" }).waitFor();
+  await page.getByTestId("saved-state").getByText("Saved", { exact: true }).waitFor();
+  await page.keyboard.press("Control+1");
+  await fresh(page).getByText("1 new hit", { exact: true }).waitFor();
+  equal(await titles(page), before, "no row has moved");
+  await page.getByRole("status").getByText("1 new hit. F5 shows what is new.").waitFor();
+  await page.keyboard.press("F5");
+  await page.locator(`${active} [role=option][aria-posinset="1"]`, { hasText: "A landlord by another name" }).waitFor();
+  equal(await selected(page).innerText(), chosen, "the same hit is selected");
+  equal(await fresh(page).count(), 0, "nothing waits any more");
+});
+
+test("search: under the pointer nothing moves: the chip counts, a click shows, a new query forgets", async (open) => {
+  const page = await open();
+  await search(page, "landlord sort:updated");
+  await hits(page).nth(1).hover();
+  const before = await titles(page);
+  await page.evaluate(() => window.fakeShell.write("One landlord", "landlord"));
+  await page.evaluate(() => window.fakeShell.write("Two landlords", "landlords"));
+  await fresh(page).getByText("2 new hits", { exact: true }).waitFor();
+  equal(await titles(page), before, "no row has moved");
+  await fresh(page).click();
+  await page.locator(`${active} [role=option]`, { hasText: "Two landlords" }).waitFor();
+  expect(await input(page).evaluate((e) => e === document.activeElement), "the focus is in the box");
+  await hits(page).nth(1).hover();
+  await page.evaluate(() => window.fakeShell.write("Three landlords", "landlords"));
+  await fresh(page).getByText("1 new hit", { exact: true }).waitFor();
+  await input(page).fill("landlords");
+  await page.locator(`${active} [role=option]`, { hasText: "Three landlords" }).waitFor();
+  equal(await fresh(page).count(), 0, "the chip went with its query");
+});
+
+test("search: what ranks below is appended; a changed note is shown anew; one that no longer matches says so", async (open) => {
+  const page = await open();
+  await search(page, "landlord sort:title");
+  await page.keyboard.press("ArrowDown");
+  const before = await titles(page);
+  const id = await page.evaluate(() => window.fakeShell.write("Zebras and a landlord", "The landlord keeps zebras."));
+  await hits(page).last().getByText("Zebras and a landlord").waitFor();
+  equal(await titles(page), [...before, "Zebras and a landlord"], "the rest is as it was");
+  equal(await fresh(page).count(), 0, "nothing waits");
+  await page.evaluate((note) => window.fakeShell.edit(note, "Two zebras now, says the landlord."), id);
+  await hits(page).last().getByText("Two zebras now").waitFor();
+  await hits(page).last().click({ button: "right" });
+  await page.getByRole("menuitem", { name: "Move to the trash" }).click();
+  await hits(page).last().getByText("no longer matches").waitFor();
+  await summary(page).getByText(`${before.length} hits`).waitFor();
+  await fresh(page).getByText("1 hit no longer matches").click();
+  await page.waitForFunction((n) => document.querySelectorAll("[role=tabpanel]:not([hidden]) [role=option]").length === n, before.length);
+});
+
+test("search: a tab in the background asks nothing, and once when it is shown", async (open) => {
+  const page = await open();
+  const asked = () => page.evaluate(() => window.fakeShell.calls.filter((c) => c.name === "search").length);
+  await search(page, "landlord");
+  await page.keyboard.press("Control+t");
+  await page.getByText("Recently changed").waitFor();
+  const before = await asked();
+  for (const title of ["One landlord", "Two landlords", "Three landlords"]) {
+    await page.evaluate((t) => window.fakeShell.write(t, "landlord"), title);
+    await page.locator(`${active} .recent`, { hasText: title }).waitFor();
+  }
+  equal(await asked(), before, "searches in the background");
+  await page.keyboard.press("Control+1");
+  await page.locator(`${active} [role=option]`, { hasText: "Three landlords" }).waitFor();
+  equal(await asked(), before + 1, "searches once shown");
 });
 
 test("search: what is scrolled to stays in place when hits are added above", async (open) => {
@@ -136,13 +212,16 @@ test("search: what is scrolled to stays in place when hits are added above", asy
       return { title: row.querySelector(".title").textContent, offset: Math.round(row.getBoundingClientRect().top - top) };
     });
   const before = await topRow();
-  // Sorted newest first, the new note comes above everything; the page must have asked again to know.
-  const asked = await page.evaluate(() => window.fakeShell.calls.filter((c) => c.name === "search").length);
+  // Sorted newest first, the new note comes above everything.
   await page.evaluate(() => window.fakeShell.write("Units at the weir", "units"));
-  await page.waitForFunction((n) => window.fakeShell.calls.filter((c) => c.name === "search").length > n, asked);
-  await summary(page).getByText("601 hits").waitFor();
-  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+  await fresh(page).getByText("1 new hit", { exact: true }).waitFor();
   equal(await topRow(), before, "the row at the top");
+  // Rows that were never loaded come from the newest answer: it is shown as the person scrolls on to them.
+  await list.evaluate((e) => (e.scrollTop = 20000));
+  await summary(page).getByText("601 hits").waitFor();
+  equal(await fresh(page).count(), 0, "nothing waits any more");
+  await list.evaluate((e) => (e.scrollTop = 0));
+  await hits(page).first().getByText("Units at the weir").waitFor();
 });
 
 test("search: a long list is virtual and loads as it scrolls", async (open) => {

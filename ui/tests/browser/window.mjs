@@ -129,6 +129,66 @@ test("window: the status tells what can be searched", async (open) => {
   await page.getByRole("dialog", { name: "What can be searched" }).waitFor();
 });
 
+test("window: preparing by meaning is paused and resumed in the status bar, as in the settings", async (open) => {
+  const page = await open();
+  const status = page.locator(".status");
+  equal(await status.getByRole("button", { name: /Pause|Resume/ }).count(), 0, "nothing to pause");
+  await page.evaluate(() => window.fakeShell.setStatus({ meaning_pending: 12 }));
+  await status.getByRole("button", { name: "Pause", pressed: false }).click();
+  await status.getByText("meaning 28 / 40, paused").waitFor();
+  await page.keyboard.press("Control+,");
+  equal(await page.getByRole("switch", { name: /searching by meaning/ }).isChecked(), false, "the switch in the settings");
+  await page.evaluate(() => window.fakeShell.setStatus({}));
+  await status.getByRole("button", { name: "Resume", pressed: true }).press("Enter");
+  await status.getByRole("button", { name: "Resume" }).waitFor({ state: "detached" });
+  equal(await page.getByRole("switch", { name: /searching by meaning/ }).isChecked(), true, "the switch in the settings");
+});
+
+test("window: the status says what embedding waits for", async (open) => {
+  const page = await open();
+  await page.evaluate(() => window.fakeShell.setStatus({ meaning_pending: 12, meaning_state: "waiting", waiting_for: "Waiting while you type" }));
+  const trigger = page.locator(".status button", { hasText: "meaning 28 / 40, waiting" });
+  equal(await trigger.getAttribute("title"), "Waiting while you type", "the tooltip");
+  await trigger.click();
+  await page.getByRole("dialog", { name: "What can be searched" }).getByText("Waiting while you type").waitFor();
+  await page.getByRole("button", { name: "Pause" }).waitFor();
+});
+
+test("window: the diagnostics open from the settings, keep up, and can be copied", async (open) => {
+  const page = await open("", { width: 900, height: 600, dark: true });
+  const asked = () => page.evaluate(() => window.fakeShell.calls.filter((c) => c.name === "diagnostics").length);
+  await page.keyboard.press("Control+,");
+  await page.locator(active).getByRole("button", { name: "Diagnostics", exact: true }).click();
+  const row = (table, name) => page.getByRole("table", { name: table }).getByRole("row", { name });
+  await row("Store", "Notes 40").waitFor();
+  await row("Meaning", "Model multilingual-e5-small").waitFor();
+  await row("Memory", "In use 413 MB").waitFor();
+  await row("How long operations take", /^save 80 5.0 ms/).getByRole("img", { name: /up to 200 ms: 1$/ }).waitFor();
+  await page.evaluate(() => window.fakeShell.write("One more", "note"));
+  await row("Store", "Notes 41").waitFor();
+  const wide = await page.locator(".diagnostics").evaluate((e) => e.scrollWidth > e.clientWidth);
+  expect(!wide, "nothing is wider than the page");
+  await page.getByRole("button", { name: "Copy as text" }).click();
+  const copied = await page.evaluate(() => window.fakeShell.calls.findLast((c) => c.name === "copyText").args[0]);
+  expect(copied.includes("Store\n  Notes: 41") && copied.includes("Data folder: "), `the report: ${copied}`);
+  await page.keyboard.press("Control+1");
+  const before = await asked();
+  await page.waitForTimeout(1500);
+  equal(await asked(), before, "questions while it is not shown");
+  await page.reload();
+  await page.getByRole("tab", { name: "Diagnostics" }).click();
+  await row("Store", /^Notes/).waitFor();
+});
+
+test("window: diagnostics that cannot be read say so", async (open) => {
+  const page = await open("?fail=diagnostics");
+  await page.keyboard.press("Control+Shift+P");
+  await page.keyboard.type("diagnostics");
+  await page.keyboard.press("Enter");
+  await page.getByText("The diagnostics could not be read").waitFor();
+  await page.getByRole("button", { name: "Try again" }).waitFor();
+});
+
 test("window: a note from the quick window opens", async (open) => {
   const page = await open();
   await page.evaluate(() => window.fakeShell.openNote(1, "deposit"));
