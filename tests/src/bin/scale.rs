@@ -207,14 +207,16 @@ impl Scale {
             }
             println!("list, {name:<26} {total:>8} notes: {}", spread(&mut times));
         }
-        let mut times = Vec::new();
-        for filter in ["tag:topic-1", "kind:pdf", "updated:2025", "notebook:linux"] {
-            for (query, _) in self.queries.iter().take(10) {
-                let query = vec![(format!("{query} {filter}"), false)];
-                times.extend(time_searches(&engine, &query, Mode::Both).await?);
+        for filter in ["tag:topic-1", "kind:pdf", "updated:2025", "notebook:tldr-pages"] {
+            for mode in [Mode::Words, Mode::Both] {
+                let queries: Vec<(String, bool)> = self.queries[..40]
+                    .iter()
+                    .map(|(query, _)| (format!("{query} {filter}"), false))
+                    .collect();
+                let mut times = time_searches(&engine, &queries, mode).await?;
+                println!("search, {mode:?}, {filter:<28}: {}", spread(&mut times));
             }
         }
-        println!("both search with a filter                     : {}", spread(&mut times));
         engine.close().await?;
         Ok(())
     }

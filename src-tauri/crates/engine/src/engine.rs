@@ -83,8 +83,10 @@ pub(crate) struct Inner {
     pub(crate) closing: CancellationToken,
     /// Saved by a person and not yet findable by words.
     pub(crate) fresh: Mutex<Vec<NoteId>>,
-    /// Saved by a person and not yet embedded.
+    /// Saved by a person and in the hands of the saved lane, which embeds them.
     pub(crate) urgent: Mutex<Vec<NoteId>>,
+    /// Held while vectors go from the store into the index, so that an older state never follows a newer.
+    pub(crate) applying: Mutex<()>,
     pub(crate) analyses: Analyses,
     /// The words lane has more than one batch before it.
     pub(crate) words_behind: AtomicBool,
@@ -95,6 +97,7 @@ pub(crate) struct Inner {
     changes: broadcast::Sender<NotesChanged>,
     wake_fresh: Wake,
     pub(crate) wake_words: Wake,
+    wake_saved: Wake,
     pub(crate) wake_meaning: Wake,
     pub(crate) wake_vectors: Wake,
     /// The vector_seq up to which the vector index serves what is stored.
@@ -153,6 +156,7 @@ impl Engine {
         };
         let (wake_fresh, fresh) = Wake::new();
         let (wake_words, words) = Wake::new();
+        let (wake_saved, saved) = Wake::new();
         let (wake_meaning, meaning) = Wake::new();
         let (wake_vectors, vectors) = Wake::new();
         let paused =
@@ -170,6 +174,7 @@ impl Engine {
             closing: CancellationToken::new(),
             fresh: Mutex::default(),
             urgent: Mutex::default(),
+            applying: Mutex::default(),
             analyses: Analyses::default(),
             words_behind: AtomicBool::new(false),
             shown: Mutex::default(),
@@ -178,6 +183,7 @@ impl Engine {
             changes: broadcast::Sender::new(EVENTS),
             wake_fresh,
             wake_words,
+            wake_saved,
             wake_meaning,
             wake_vectors,
             vectors_applied: AtomicI64::new(0),
@@ -204,7 +210,8 @@ impl Engine {
                 reader.status_changed.notify_one();
             });
         } else {
-            lanes.push(Indexer::start(&inner, Receivers { fresh, words, meaning, vectors })?);
+            lanes
+                .push(Indexer::start(&inner, Receivers { fresh, words, saved, meaning, vectors })?);
             let (words, meaning) = (inner.wake_words.clone(), inner.wake_meaning.clone());
             inner.store.on_commit(Box::new(move |_, _| {
                 words.wake();
@@ -223,9 +230,13 @@ impl Engine {
         let inner = self.inner.clone();
         let lanes = std::mem::take(&mut *self.indexer.lock().expect("no panic while held"));
         tokio::task::spawn_blocking(move || {
-            for wake in
-                [&inner.wake_fresh, &inner.wake_words, &inner.wake_meaning, &inner.wake_vectors]
-            {
+            for wake in [
+                &inner.wake_fresh,
+                &inner.wake_words,
+                &inner.wake_saved,
+                &inner.wake_meaning,
+                &inner.wake_vectors,
+            ] {
                 wake.wake();
             }
             inner.imports.join();
@@ -684,7 +695,7 @@ impl Inner {
         Ok(self.vector.get_or_init(|| index).clone())
     }
 
-    fn meaning_paused(&self) -> bool {
+    pub(crate) fn meaning_paused(&self) -> bool {
         self.paused.load(Ordering::Relaxed)
     }
 
@@ -717,9 +728,11 @@ impl Inner {
             return;
         }
         self.fresh.lock().expect("no panic while held").extend(ids);
-        self.urgent.lock().expect("no panic while held").extend(ids);
         self.wake_fresh.wake();
-        self.wake_meaning.wake();
+        if !self.model.is_unavailable() {
+            self.urgent.lock().expect("no panic while held").extend(ids);
+            self.wake_saved.wake();
+        }
     }
 
     /// The overlay shows these versions.
@@ -853,14 +866,15 @@ async fn publish_status(inner: Arc<Inner>) {
             () = inner.closing.cancelled() => return,
             () = inner.status_changed.notified() => {}
         }
-        let reader = inner.clone();
+        let (reader, started) = (inner.clone(), Instant::now());
         match tokio::task::spawn_blocking(move || reader.work_out_status()).await {
             // Sent even if it is the same again: who waits may have seen a state in between.
             Ok(Ok(status)) => drop(inner.status.send_replace(status)),
             Ok(Err(error)) => tracing::error!(%error, "the status cannot be read"),
             Err(error) => tracing::error!(%error, "the status cannot be read"),
         }
-        tokio::time::sleep(STATUS_INTERVAL).await;
+        // Counting a million notes takes a while: it is never more than a small part of the work.
+        tokio::time::sleep(STATUS_INTERVAL.max(10 * started.elapsed())).await;
     }
 }
 

@@ -1,6 +1,7 @@
-//! Keeps both indexes in step with the store. Four threads: `fresh` makes a note that was just
-//! saved findable at once, `words` brings the keyword index on disk up to date in bulk, `meaning`
-//! embeds, `vectors` builds the vector index's graphs. The bulk ones run below the priority of the person's own work; none is ever waited for by a save.
+//! Keeps both indexes in step with the store. Five threads: `fresh` makes a note that was just saved
+//! findable by words at once and `saved` by meaning, `words` brings the keyword index on disk up to
+//! date in bulk, `meaning` embeds the backlog, `vectors` builds the vector index's graphs. The bulk
+//! ones run below the priority of the person's own work; none is ever waited for by a save.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
@@ -38,6 +39,8 @@ const HELD_BACK: Duration = Duration::from_millis(200);
 const POWER_CHECK: Duration = Duration::from_secs(20);
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(30);
+/// New chunks of one saved note that are embedded at once; a longer text waits its turn.
+const MAX_AT_ONCE: usize = 12;
 /// Tokens of one chunk: half of the model's window, so that a passage stays one thought and a
 /// chunk's own words are not diluted.
 const CHUNK_TOKENS: usize = 200;
@@ -68,6 +71,7 @@ pub(crate) struct Indexer {
 pub(crate) struct Receivers {
     pub(crate) fresh: Receiver<()>,
     pub(crate) words: Receiver<()>,
+    pub(crate) saved: Receiver<()>,
     pub(crate) meaning: Receiver<()>,
     pub(crate) vectors: Receiver<()>,
 }
@@ -138,6 +142,7 @@ impl Indexer {
             threads: vec![
                 spawn("fresh", Priority::Usual, fresh_lane, receivers.fresh)?,
                 spawn("words", Priority::Low, words_lane, receivers.words)?,
+                spawn("saved", Priority::Usual, saved_lane, receivers.saved)?,
                 spawn("meaning", Priority::Idle, meaning_lane, receivers.meaning)?,
                 spawn("vectors", Priority::Idle, vectors_lane, receivers.vectors)?,
             ],
@@ -368,6 +373,7 @@ fn meaning_run(inner: &Inner, model: &dyn embed::Embedder, woken: &Receiver<()>)
         }
         // What was stored while this index was closed, and what the batch below has just stored.
         loop {
+            let _applying = inner.applying.lock().expect("no panic while held");
             let stored = inner
                 .store
                 .read(|read| read.vectors_since(model.model_id(), applied, WORDS_BATCH))?;
@@ -393,14 +399,15 @@ fn meaning_run(inner: &Inner, model: &dyn embed::Embedder, woken: &Receiver<()>)
         }
         inner.status_changed.notify_one();
         let closing = inner.closing.is_cancelled();
-        let saved = urgent_notes(inner, model.model_id())?;
-        let pending = if !saved.is_empty() {
-            saved
-        } else if closing || inner.meaning_waits().is_some() {
+        let mut pending = if closing || inner.meaning_waits().is_some() {
             Vec::new()
         } else {
             inner.store.read(|read| read.unchunked(model.model_id(), MEANING_BATCH, true))?
         };
+        {
+            let urgent = inner.urgent.lock().expect("no panic while held");
+            pending.retain(|(id, _)| !urgent.contains(id));
+        }
         let quiet = pending.is_empty() && last_save.elapsed() >= QUIET_SAVE;
         if unsaved > 0 && (closing || quiet || unsaved >= VECTORS_PER_SAVE) {
             index.save(applied)?;
@@ -420,18 +427,9 @@ fn meaning_run(inner: &Inner, model: &dyn embed::Embedder, woken: &Receiver<()>)
             };
             wait(inner, woken, time);
         } else {
-            embed_notes(inner, model, &pending, Some(woken))?;
+            embed_notes(inner, model, &pending, woken)?;
         }
     }
-}
-
-/// Notes that a person just saved and whose text is not embedded yet.
-fn urgent_notes(inner: &Inner, model: &str) -> Result<Vec<(NoteId, Seq)>> {
-    let ids = std::mem::take(&mut *inner.urgent.lock().expect("no panic while held"));
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    Ok(inner.store.read(|read| read.unchunked_of(model, &ids))?)
 }
 
 /// A chunk and the content hash of what the model sees of it.
@@ -445,68 +443,143 @@ fn digest(text: &str) -> [u8; 16] {
     short
 }
 
-/// Chunks notes, embeds the chunks whose digest the store does not know, stores both. Notes that a
-/// person saves meanwhile go in between, unless these are such notes (then `held_back` is `None`). A
-/// long note that has to wait halfway does not begin again.
+/// Notes cut into chunks, with the vectors that are known for them.
+struct Chunked<'a> {
+    notes: Vec<(&'a Note, Vec<Digested>)>,
+    vectors: HashMap<[u8; 16], Vec<f32>>,
+}
+
+impl Chunked<'_> {
+    /// Chunks notes; takes the vectors of those whose digest the store knows.
+    fn new<'a>(
+        inner: &Inner,
+        model: &dyn embed::Embedder,
+        notes: &'a [Note],
+    ) -> Result<Chunked<'a>> {
+        let budget = CHUNK_TOKENS.min(model.max_tokens());
+        let notes: Vec<(&Note, Vec<Digested>)> = notes
+            .iter()
+            .map(|note| {
+                let chunks =
+                    note::chunk(&note.title, &note.body, budget, &|text| model.count_tokens(text));
+                let chunks = chunks.into_iter().map(|chunk| {
+                    let digest = digest(&chunk.text);
+                    (chunk, digest)
+                });
+                (note, chunks.collect())
+            })
+            .collect();
+        let digests: Vec<[u8; 16]> =
+            notes.iter().flat_map(|(_, chunks)| chunks.iter().map(|(_, digest)| *digest)).collect();
+        let vectors =
+            inner.store.read(|read| read.vectors_by_digest(model.model_id(), &digests))?;
+        Ok(Chunked { notes, vectors })
+    }
+
+    /// Texts without a vector, each once.
+    fn missing(&self) -> Vec<([u8; 16], String)> {
+        let mut asked = HashSet::new();
+        self.notes
+            .iter()
+            .flat_map(|(_, chunks)| chunks)
+            .filter(|(_, digest)| !self.vectors.contains_key(digest) && asked.insert(*digest))
+            .map(|(chunk, digest)| (*digest, chunk.text.clone()))
+            .collect()
+    }
+
+    fn store(&self, inner: &Inner, model: &str, lane: store::Lane) -> Result<()> {
+        for (note, chunks) in &self.notes {
+            store_chunks(inner, model, lane, note, chunks, &self.vectors)?;
+        }
+        Ok(())
+    }
+}
+
+/// Embeds what notes of the backlog lack, and stores it. A long note that has to wait halfway does
+/// not begin again.
 fn embed_notes(
     inner: &Inner,
     model: &dyn embed::Embedder,
     pending: &[(NoteId, Seq)],
-    held_back: Option<&Receiver<()>>,
+    woken: &Receiver<()>,
 ) -> Result<()> {
     let ids: Vec<NoteId> = pending.iter().map(|(id, _)| *id).collect();
     let notes = inner.store.read(|read| read.notes(&ids))?;
-    let budget = CHUNK_TOKENS.min(model.max_tokens());
-    let chunked: Vec<(&Note, Vec<Digested>)> = notes
-        .iter()
-        .map(|note| {
-            let chunks =
-                note::chunk(&note.title, &note.body, budget, &|text| model.count_tokens(text));
-            let chunks = chunks.into_iter().map(|chunk| {
-                let digest = digest(&chunk.text);
-                (chunk, digest)
-            });
-            (note, chunks.collect())
-        })
-        .collect();
-    let digests: Vec<[u8; 16]> =
-        chunked.iter().flat_map(|(_, chunks)| chunks.iter().map(|(_, digest)| *digest)).collect();
-    let mut vectors: HashMap<[u8; 16], Vec<f32>> =
-        inner.store.read(|read| read.vectors_by_digest(model.model_id(), &digests))?;
-    let mut asked = HashSet::new();
-    let wanted: Vec<(&str, [u8; 16])> = chunked
-        .iter()
-        .flat_map(|(_, chunks)| chunks)
-        .filter(|(_, digest)| !vectors.contains_key(digest) && asked.insert(*digest))
-        .map(|(chunk, digest)| (chunk.text.as_str(), *digest))
-        .collect();
-    for slice in wanted.chunks(MEANING_BATCH) {
-        while let Some(woken) = held_back {
-            let saved = urgent_notes(inner, model.model_id())?;
-            if !saved.is_empty() {
-                embed_notes(inner, model, &saved, None)?;
+    let mut chunked = Chunked::new(inner, model, &notes)?;
+    for slice in chunked.missing().chunks(MEANING_BATCH) {
+        while let Some(waiting) = inner.meaning_waits() {
+            if waiting == Waiting::Paused || inner.rebuild_vectors.load(Ordering::Relaxed) {
+                return Ok(());
             }
-            match inner.meaning_waits() {
-                None => break,
-                Some(Waiting::Paused) => return Ok(()),
-                Some(_) => wait(inner, woken, HELD_BACK),
-            };
-            if inner.closing.is_cancelled() || inner.rebuild_vectors.load(Ordering::Relaxed) {
+            wait(inner, woken, HELD_BACK);
+            if inner.closing.is_cancelled() {
                 return Ok(());
             }
         }
         if inner.closing.is_cancelled() {
             return Ok(());
         }
-        let texts: Vec<&str> = slice.iter().map(|(text, _)| *text).collect();
+        let texts: Vec<&str> = slice.iter().map(|(_, text)| text.as_str()).collect();
         let started = Instant::now();
         let embedded =
             tracing::debug_span!("embed", chunks = texts.len()).in_scope(|| model.embed(&texts))?;
         inner.meters.record(Operation::Embed, started.elapsed());
-        vectors.extend(slice.iter().map(|(_, digest)| *digest).zip(embedded));
+        chunked.vectors.extend(slice.iter().map(|(digest, _)| *digest).zip(embedded));
     }
-    for (note, chunks) in &chunked {
-        store_chunks(inner, model.model_id(), note, chunks, &vectors)?;
+    chunked.store(inner, model.model_id(), store::Lane::Bulk)
+}
+
+/// Embeds what a person just saved, at once and at usual priority: a backlog's batch in the hands of
+/// the idle lane could keep it waiting for seconds on a busy machine.
+fn saved_lane(inner: &Inner, woken: &Receiver<()>) {
+    // If there is none, the meaning lane says so.
+    let Ok(model) = inner.model().get(true) else { return };
+    while !inner.closing.is_cancelled() {
+        let ids = inner.urgent.lock().expect("no panic while held").clone();
+        if ids.is_empty() {
+            wait(inner, woken, Duration::from_secs(60));
+            continue;
+        }
+        if let Err(error) = embed_saved(inner, model.as_ref(), &ids) {
+            // The meaning lane finds the same notes in the store, only later.
+            tracing::warn!(%error, "a saved note is not embedded at once");
+        }
+        inner.urgent.lock().expect("no panic while held").drain(..ids.len());
+        inner.wake_meaning.wake();
+        inner.status_changed.notify_one();
+    }
+}
+
+fn embed_saved(inner: &Inner, model: &dyn embed::Embedder, ids: &[NoteId]) -> Result<()> {
+    if inner.meaning_paused() {
+        return Ok(());
+    }
+    let index = inner.open_vector(model)?;
+    let (name, ids) = (model.model_id(), ids.to_vec());
+    let notes = inner.store.read(|read| {
+        let pending = read.unchunked_of(name, &ids)?;
+        read.notes(&pending.iter().map(|(id, _)| *id).collect::<Vec<_>>())
+    })?;
+    for note in &notes {
+        let mut chunked = Chunked::new(inner, model, std::slice::from_ref(note))?;
+        let missing = chunked.missing();
+        if missing.len() > MAX_AT_ONCE {
+            continue;
+        }
+        for (digest, text) in missing {
+            // One chunk at a time, in the session that queries use: a search waits for one at most.
+            chunked.vectors.insert(digest, model.embed_query(&text)?);
+        }
+        chunked.store(inner, name, store::Lane::Interactive)?;
+        let _applying = inner.applying.lock().expect("no panic while held");
+        let (heads, vectors) = inner
+            .store
+            .read(|read| Ok((read.heads(&[note.id])?, read.chunk_vectors(name, note.id)?)))?;
+        if heads.iter().any(|head| head.trashed.is_none()) {
+            let vectors: Vec<&[f32]> =
+                vectors.iter().map(|(_, vector)| vector.as_slice()).collect();
+            index.replace(note.id, &vectors)?;
+        }
     }
     Ok(())
 }
@@ -514,15 +587,14 @@ fn embed_notes(
 fn store_chunks(
     inner: &Inner,
     model: &str,
+    lane: store::Lane,
     note: &Note,
     chunks: &[Digested],
     vectors: &HashMap<[u8; 16], Vec<f32>>,
 ) -> Result<()> {
     let (id, seq, model) = (note.id, note.seq, model.to_owned());
     if chunks.is_empty() {
-        inner
-            .store
-            .write(store::Lane::Bulk, move |write| write.skip_chunks(id, seq, &model, "empty"))?;
+        inner.store.write(lane, move |write| write.skip_chunks(id, seq, &model, "empty"))?;
         return Ok(());
     }
     let rows: Vec<(note::Chunk, [u8; 16], Vec<f32>)> = chunks
@@ -530,7 +602,7 @@ fn store_chunks(
         .map(|(chunk, digest)| (chunk.clone(), *digest, vectors[digest].clone()))
         .collect();
     // Not stored if the note moved on meanwhile: then it is pending again with its present text.
-    inner.store.write(store::Lane::Bulk, move |write| {
+    inner.store.write(lane, move |write| {
         let rows: Vec<store::NewChunk<'_>> = rows
             .iter()
             .map(|(chunk, digest, vector)| store::NewChunk {

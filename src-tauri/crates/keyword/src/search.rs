@@ -512,16 +512,15 @@ impl<'a> Evaluation<'a> {
     }
 
     fn within(&self, range: &TimeRange, created: bool) -> Bits {
+        let from = range.from.map_or(i64::MIN, |from| from.0);
+        let until = range.until.map_or(i64::MAX, |until| until.0.saturating_sub(1));
         let mut bits = self.none();
-        for at in self.scope.iter() {
-            let (segment, doc) = self.snapshot.place(at);
-            let time = if created { segment.created(doc) } else { segment.updated(doc) };
-            if range.from.is_none_or(|from| from.0 <= time)
-                && range.until.is_none_or(|until| time < until.0)
-            {
-                bits.insert(at);
+        if from <= until {
+            for part in &self.snapshot.parts {
+                part.segment.within(created, from..=until, &mut |doc| bits.insert(part.base + doc));
             }
         }
+        bits.and(&self.scope);
         bits
     }
 
@@ -958,7 +957,13 @@ pub(crate) fn matching(
     let mut evaluation = Evaluation::new(snapshot, planner, expr, &|| false);
     let found = evaluation.eval(expr, false)?;
     evaluation.finish();
-    Ok(found.iter().map(|at| snapshot.id(at)).collect())
+    let mut notes = NoteSet::default();
+    for part in &snapshot.parts {
+        for at in found.iter_between(part.base, part.base + part.segment.max_doc()) {
+            notes.insert(part.segment.id(at - part.base));
+        }
+    }
+    Ok(notes)
 }
 
 /// How a note's score came about; `None` if it is no hit.

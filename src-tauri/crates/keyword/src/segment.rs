@@ -2,6 +2,7 @@
 //! on disk yet. Both answer the same questions, so that searching does not know which is which.
 
 use std::io;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use note::{NoteId, Timestamp};
@@ -290,6 +291,31 @@ impl Segment {
         match self {
             Segment::Disk(segment) => segment.updated.first(doc).unwrap_or(0),
             Segment::Fresh(notes) => notes[doc as usize].updated.0,
+        }
+    }
+
+    /// Visits the documents that were created, or updated, in a range of times (milliseconds).
+    pub(crate) fn within(
+        &self,
+        created: bool,
+        range: RangeInclusive<i64>,
+        visit: &mut dyn FnMut(u32),
+    ) {
+        match self {
+            Segment::Disk(segment) => {
+                let column = if created { &segment.created } else { &segment.updated };
+                let mut docs = Vec::new();
+                column.get_docids_for_value_range(range, 0..segment.max_doc, &mut docs);
+                docs.into_iter().for_each(visit);
+            }
+            Segment::Fresh(notes) => {
+                for (note, doc) in notes.iter().zip(0..) {
+                    let time = if created { note.created } else { note.updated };
+                    if range.contains(&time.0) {
+                        visit(doc);
+                    }
+                }
+            }
         }
     }
 

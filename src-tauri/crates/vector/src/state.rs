@@ -381,7 +381,7 @@ impl State {
     }
 
     /// Is it quicker to score every allowed vector than to walk graphs past the others? A walk
-    /// costs about 1 / share, a full scoring 0.4 µs per vector; a walk that finds few survivors
+    /// costs about 1 / share, a full scoring about 1 µs per vector; a walk that finds few survivors
     /// also loses recall.
     fn few_survive(&self, allowed: &NoteSet) -> bool {
         if self.places.is_empty() || allowed.is_empty() {
@@ -396,7 +396,7 @@ impl State {
         let survivors = allowed.len() as f64 * held as f64 / sampled as f64;
         let share = survivors / self.places.len() as f64;
         let vectors = share * self.vectors as f64;
-        vectors <= 4096.0 || share < 0.03 || (share < 0.12 && vectors <= 30_000.0)
+        vectors <= 4096.0 || share < 0.05 || (share < 0.12 && vectors <= 30_000.0)
     }
 }
 
