@@ -1,102 +1,39 @@
-//! kill −9 at random moments: every acknowledged save is there, nothing else is, and both indexes
-//! catch up to what a fresh rebuild holds.
+//! kill −9 at random moments of everything at once: every acknowledged save is there, nothing else
+//! is, and both indexes catch up to what a fresh rebuild holds.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::sync::Arc;
 
-use engine::Mode;
+use commonplace_tests::crash::{Crashes, child_folder, work_until_killed};
+use embed::FakeEmbedder;
+use engine::ModelSource;
 
-use crate::support::{draft, open, run, search, settle};
+use crate::support::run;
 
+/// `cargo xtask bench crash` does ten times as many, with the real model.
 const ROUNDS: usize = 20;
-const CHILD: &str = "COMMONPLACE_CRASH_CHILD";
 
-/// The child's part: saves until it is killed, and says what was acknowledged.
+fn model() -> ModelSource {
+    ModelSource::Given(Arc::new(FakeEmbedder))
+}
+
+/// The child's part; as a test of its own it does nothing.
 #[test]
-fn save_until_killed() {
-    let Some(dir) = std::env::var_os(CHILD) else { return };
-    run(async {
-        let engine = open(std::path::Path::new(&dir)).await;
-        let start = engine.read(|read| Ok(read.counts("")?.notes)).await.unwrap();
-        for number in start.. {
-            let saves = (0..3).map(|part| {
-                let engine = engine.clone();
-                let title = format!("n{number}p{part}");
-                tokio::spawn(async move {
-                    let saved = engine
-                        .save_note(None, None, draft(&title, &format!("body of {title}")))
-                        .await;
-                    saved.unwrap();
-                    title
-                })
-            });
-            for save in saves.collect::<Vec<_>>() {
-                let title = save.await.unwrap();
-                let mut out = std::io::stdout().lock();
-                writeln!(out, "saved {title}").unwrap();
-                out.flush().unwrap();
-            }
-        }
-    });
+fn the_child_works_until_it_is_killed() {
+    let Some(dir) = child_folder() else { return };
+    run(work_until_killed(&dir, model())).unwrap();
 }
 
 #[test]
 fn kill_at_random_moments() {
-    if std::env::var_os(CHILD).is_some() {
-        return;
-    }
-    let dir = tempfile::tempdir().unwrap();
-    let mut acknowledged = Vec::new();
-    let mut seed = 0x9e37_79b9_u64;
-    for round in 0..ROUNDS {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "crash::save_until_killed", "--nocapture"])
-            .env(CHILD, dir.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let wanted = 1 + (seed >> 33) % 60;
-        let pause = Duration::from_micros((seed >> 20) % 3_000);
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut seen = 0;
-        for line in lines {
-            let line = line.unwrap();
-            let Some((_, title)) = line.split_once("saved ") else { continue };
-            acknowledged.push(title.to_owned());
-            seen += 1;
-            if seen == wanted {
-                let until = Instant::now() + pause;
-                while Instant::now() < until {
-                    std::hint::spin_loop();
-                }
-                child.kill().unwrap();
-            }
-        }
-        child.wait().unwrap();
-        assert!(seen >= wanted, "round {round}: the child ended by itself after {seen} saves");
-    }
+    let mut crashes = Crashes::new(model(), Arc::new(FakeEmbedder)).unwrap();
     run(async {
-        let engine = open(dir.path()).await;
-        settle(&engine).await;
-        let filter = engine::ListFilter { limit: 1_000_000, ..engine::ListFilter::default() };
-        let (total, heads) = engine.list(filter).await.unwrap();
-        let titles: std::collections::HashSet<&str> =
-            heads.iter().map(|head| head.title.as_str()).collect();
-        assert_eq!(titles.len(), total, "nothing was stored twice");
-        for title in &acknowledged {
-            assert!(titles.contains(title.as_str()), "{title} was acknowledged and is gone");
+        for _ in 0..ROUNDS {
+            let mut child = Command::new(std::env::current_exe().unwrap());
+            child.args(["--exact", "crash::the_child_works_until_it_is_killed", "--nocapture"]);
+            crashes.round(child).await.unwrap();
         }
-        // At most the three saves under way at each kill were stored without an answer.
-        assert!(total <= acknowledged.len() + ROUNDS * 3, "{total} of {}", acknowledged.len());
-        assert_eq!(search(&engine, "body", Mode::Words).await.total, total);
-        let status = engine.status_now().await.unwrap();
-        assert_eq!((status.vectors, status.chunks), (total, total), "{status:?}");
-        engine.rebuild_indexes().await.unwrap();
-        settle(&engine).await;
-        assert_eq!(search(&engine, "body", Mode::Words).await.total, total);
-        engine.close().await.unwrap();
     });
+    assert!(crashes.acknowledged() > ROUNDS, "hardly anything was saved");
+    assert_eq!(crashes.lost, Vec::<String>::new());
 }

@@ -9,7 +9,7 @@ use crate::support::{ids, open, run, save, search, settle};
 
 /// Deletes or damages parts of a data folder between two runs; every note must be found again, by
 /// words and by meaning.
-fn survives(name: &str, damage: impl Fn(&Path)) {
+pub(crate) fn survives(name: &str, damage: impl Fn(&Path)) {
     let dir = tempfile::tempdir().unwrap();
     let (one, two) = run(async {
         let engine = open(dir.path()).await;
@@ -33,7 +33,7 @@ fn survives(name: &str, damage: impl Fn(&Path)) {
     });
 }
 
-fn files(dir: &Path) -> Vec<std::path::PathBuf> {
+pub(crate) fn files(dir: &Path) -> Vec<std::path::PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();

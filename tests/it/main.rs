@@ -4,6 +4,7 @@
 
 mod crash;
 mod data;
+mod faults;
 mod import;
 mod notes;
 mod search;

@@ -1,9 +1,10 @@
 //! Shared by the tests and the benches: where the shared data lies, judged sets and their scoring,
-//! what is measured with.
+//! what is measured with, and kill −9.
 
 use std::path::PathBuf;
 
 pub mod bare_onnx;
+pub mod crash;
 pub mod measure;
 pub mod synthetic;
 pub mod trec;

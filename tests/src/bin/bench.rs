@@ -5,25 +5,33 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use commonplace_tests::bare_onnx::BareOnnx;
+use commonplace_tests::crash::{Crashes, child_folder, work_until_killed};
 use commonplace_tests::measure::{
     Figure, TestBed, median, percentile, queries, time_searches, two_kilobytes,
 };
+use commonplace_tests::model_dir;
 use embed::{Embedder, LocalModel};
-use engine::{ImportRequest, Mode, SearchRequest};
+use engine::{ImportRequest, Mode, ModelSource, SearchRequest};
 use note::NoteDraft;
 use tokio_util::sync::CancellationToken;
 
 #[derive(Parser)]
 #[command(name = "bench", about = "Print the product's figures")]
 struct Args {
-    /// Only these: import, embed, save, fresh, search, load, memory [default: all]. The last three need
-    /// the whole corpus embedded, once for all runs, which takes about 20 minutes of a core
+    /// Only these: import, embed, save, fresh, search, load, memory, crash [default: all but crash].
+    /// Search, load and memory need the whole corpus embedded, once for all runs, which takes about
+    /// 20 minutes of a core
     only: Vec<String>,
+    /// How often crash kills a process in the middle of its work and checks what it left
+    #[arg(long, default_value_t = 200)]
+    rounds: usize,
     /// Also write the figures as JSON
     #[arg(long)]
     json: Option<PathBuf>,
@@ -40,6 +48,10 @@ const QUERIES: usize = 400;
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    if let Some(dir) = child_folder() {
+        let model = model_dir().context("the model is not installed")?;
+        return work_until_killed(&dir, ModelSource::Dir(model)).await;
+    }
     let args = Args::parse();
     let Some(bed) = TestBed::prepare(args.fresh)? else { return Ok(()) };
     let bench = Bench { bed };
@@ -67,6 +79,11 @@ async fn main() -> Result<()> {
     }
     if wants("search") || wants("load") || wants("memory") {
         for figure in bench.searches(wants("load"), wants("memory")).await? {
+            add(figure);
+        }
+    }
+    if args.only.iter().any(|only| only == "crash") {
+        for figure in bench.crashes(args.rounds).await? {
             add(figure);
         }
     }
@@ -269,6 +286,44 @@ impl Bench {
                 bound: 500.0,
                 at_most: true,
                 detail: format!("p50 {:.1} ms", percentile(&mut meaning, 50)),
+            },
+        ])
+    }
+
+    /// kill −9 in the middle of saves, an import and searches, again and again.
+    async fn crashes(&self, rounds: usize) -> Result<Vec<Figure>> {
+        let embedder = Arc::new(LocalModel::open(&self.bed.model)?);
+        let mut crashes = Crashes::new(ModelSource::Dir(self.bed.model.clone()), embedder)?;
+        for round in 0..rounds {
+            eprint!("\rround {} of {rounds}   ", round + 1);
+            crashes.round(Command::new(std::env::current_exe()?)).await?;
+        }
+        eprintln!();
+        let mut starts: Vec<f64> =
+            crashes.first_answers.iter().map(|time| time.as_secs_f64() * 1e3).collect();
+        Ok(vec![
+            Figure {
+                name: "lost acknowledged saves",
+                value: crashes.lost.len() as f64,
+                unit: "",
+                bound: 0.0,
+                at_most: true,
+                detail: format!(
+                    "of {} over {rounds} kills; both indexes equal a rebuild after each",
+                    crashes.acknowledged()
+                ),
+            },
+            Figure {
+                name: "start to first answered query after a kill, p95",
+                value: percentile(&mut starts, 95),
+                unit: "ms",
+                bound: 1500.0,
+                at_most: true,
+                detail: format!(
+                    "p50 {:.0} ms, max {:.0} ms",
+                    percentile(&mut starts, 50),
+                    percentile(&mut starts, 100)
+                ),
             },
         ])
     }

@@ -104,7 +104,8 @@ pub(crate) struct Inner {
     pub(crate) vectors_applied: AtomicI64,
     failures: Mutex<Failures>,
     paused: AtomicBool,
-    /// The person asked for new indexes; the lanes that own them answer.
+    /// New indexes are wanted, by the person or because the old ones do not belong to this store; the
+    /// lanes that own them answer.
     pub(crate) rebuild_words: AtomicBool,
     pub(crate) rebuild_vectors: AtomicBool,
     /// A new keyword index is being filled.
@@ -112,7 +113,7 @@ pub(crate) struct Inner {
     read_only: bool,
     tabs: Mutex<HashMap<String, CancellationToken>>,
     pub(crate) imports: Imports,
-    _lock: Option<DataLock>,
+    lock: Option<DataLock>,
 }
 
 #[derive(Default)]
@@ -154,6 +155,8 @@ impl Engine {
                 store.last_seq() > Seq(0)
             }
         };
+        // An older copy of the store was put back: its next seqs are not those that the index knows.
+        let ahead = !read_only && keyword.cursor() > store.last_seq();
         let (wake_fresh, fresh) = Wake::new();
         let (wake_words, words) = Wake::new();
         let (wake_saved, saved) = Wake::new();
@@ -189,14 +192,14 @@ impl Engine {
             vectors_applied: AtomicI64::new(0),
             failures: Mutex::default(),
             paused: AtomicBool::new(paused),
-            rebuild_words: AtomicBool::new(false),
+            rebuild_words: AtomicBool::new(ahead),
             rebuild_vectors: AtomicBool::new(false),
             refilling: AtomicBool::new(refilling),
             read_only,
             tabs: Mutex::default(),
             imports: Imports::default(),
             store,
-            _lock: lock,
+            lock,
         });
         inner.status.send_replace(inner.work_out_status()?);
         let mut lanes = Vec::new();
@@ -223,7 +226,8 @@ impl Engine {
         Ok(Engine { inner, indexer: Arc::new(Mutex::new(lanes)) })
     }
 
-    /// Finishes the batch in hand, commits both indexes, drains the store. Later calls fail.
+    /// Finishes the batch in hand, commits both indexes, drains the store and leaves the folder to who
+    /// opens it next. Later calls fail.
     pub async fn close(&self) -> Result<()> {
         self.inner.imports.stop_all();
         self.inner.closing.cancel();
@@ -245,7 +249,7 @@ impl Engine {
             }
             inner.keyword.close()?;
             inner.store.close()?;
-            Ok(())
+            inner.lock.as_ref().map_or(Ok(()), DataLock::release)
         })
         .await
         .map_err(Error::internal)?
@@ -759,7 +763,7 @@ impl Inner {
         self.keyword.clear()?;
         self.shown.lock().expect("no panic while held").clear();
         self.refilling.store(true, Ordering::Relaxed);
-        self.rebuild_words.store(false, Ordering::Relaxed);
+        self.rebuild_words.store(false, Ordering::Release);
         Ok(())
     }
 
@@ -785,6 +789,8 @@ impl Inner {
     }
 
     pub(crate) fn work_out_status(&self) -> Result<IndexStatus> {
+        // Before the cursor: once a rebuild is no longer asked for, the cursor is the new index's.
+        let rebuild_asked = self.rebuild_words.load(Ordering::Acquire);
         let cursor = self.keyword.cursor();
         let shown = self.shown.lock().expect("no panic while held").clone();
         let model = self.model.ready();
@@ -811,9 +817,7 @@ impl Inner {
         let words_pending = changed.saturating_sub(shown);
         let words_state = if failures.words.is_some() {
             IndexState::Failed
-        } else if self.rebuild_words.load(Ordering::Relaxed)
-            || (self.refilling.load(Ordering::Relaxed) && words_pending > 0)
-        {
+        } else if rebuild_asked || (self.refilling.load(Ordering::Relaxed) && words_pending > 0) {
             IndexState::Rebuilding
         } else {
             IndexState::Ready

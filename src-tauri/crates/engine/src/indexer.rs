@@ -362,6 +362,10 @@ fn meaning_lane(inner: &Inner, woken: &Receiver<()>) {
 fn meaning_run(inner: &Inner, model: &dyn embed::Embedder, woken: &Receiver<()>) -> Result<()> {
     let index = inner.open_vector(model)?;
     let mut applied = index.cursor();
+    if applied > inner.store.read(|read| read.last_vector_seq())? {
+        // As with words: the store is an older one than this index was made from.
+        inner.rebuild_vectors.store(true, Ordering::Relaxed);
+    }
     let mut unsaved = 0usize;
     let mut last_save = Instant::now();
     inner.meaning_failed(None);

@@ -7,13 +7,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 use note::{Expr, NoteId, NoteSet, Query, Seq};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use tantivy::index::SegmentId;
 use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
-use tantivy::{Index, IndexReader, IndexWriter, ReloadPolicy, TantivyDocument, Term};
+use tantivy::{Index, IndexReader, IndexWriter, ReloadPolicy, TantivyDocument, TantivyError, Term};
 use thread_priority::{ThreadPriority, ThreadPriorityValue};
 
 use crate::document::{Analyser, Facet, Pool};
@@ -29,6 +30,9 @@ use crate::{Access, Change, KeywordError, KeywordHits, NoteDocument, Opened, Sea
 const WRITER_BYTES: usize = 24_000_000;
 /// Threads that write segments: one leaves a core to the person on the smallest machines.
 pub const WRITER_THREADS: usize = 1;
+/// How often, and how far apart, the writer's lock is asked for.
+const LOCK_TRIES: usize = 10;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// Says that the last writer closed in order, so that the files need no checking.
 const CLEAN: &str = "clean";
 
@@ -569,7 +573,17 @@ fn writer(index: &Index) -> tantivy::Result<IndexWriter<TantivyDocument>> {
             .memory_budget_per_thread(WRITER_BYTES)
             .num_merge_threads(1)
             .build();
-        let writer: IndexWriter = index.writer_with_options(options)?;
+        // A lock that was given back is held on for a moment by a process that was being started then.
+        let mut tries = LOCK_TRIES;
+        let writer: IndexWriter = loop {
+            match index.writer_with_options(options.clone()) {
+                Err(TantivyError::LockFailure(..)) if tries > 0 => {
+                    tries -= 1;
+                    std::thread::sleep(LOCK_PAUSE);
+                }
+                made => break made?,
+            }
+        };
         // Lone saves make tiny segments: they are merged among themselves, and only then, as one,
         // with larger ones.
         let mut policy = LogMergePolicy::default();

@@ -36,7 +36,7 @@ pub(crate) fn draw(reports: &[Report], file: &Path) -> Result<()> {
         .y_desc("ms")
         .x_label_formatter(&|tabs| format!("{tabs:.0}"))
         .y_label_formatter(&|ms| format!("{ms}"))
-        .light_line_style(BLACK.mix(0.05))
+        .max_light_lines(0)
         .draw()
         .map_err(|error| failed(&error))?;
     chart
@@ -44,10 +44,10 @@ pub(crate) fn draw(reports: &[Report], file: &Path) -> Result<()> {
         .map_err(|error| failed(&error))?
         .label("150 ms")
         .legend(|(x, y)| PathElement::new([(x, y), (x + 18, y)], BLACK.mix(0.5)));
-    let lines: [(&str, RGBColor, fn(&Times) -> f64); 2] =
-        [("p50", BLUE, |times| times.p50), ("p95", RED, |times| times.p95)];
-    for (name, colour, value) in lines {
-        let line = points.iter().map(|(tabs, times)| (*tabs, value(times)));
+    for (name, colour) in [("p50", BLUE), ("p95", RED)] {
+        let line = points
+            .iter()
+            .map(|(tabs, times)| (*tabs, if name == "p50" { times.p50 } else { times.p95 }));
         chart
             .draw_series(LineSeries::new(line, colour.stroke_width(2)).point_size(3))
             .map_err(|error| failed(&error))?
