@@ -104,6 +104,8 @@ impl TestBed {
     pub fn copy(&self, from: &Path, name: &str) -> Result<PathBuf> {
         let to = self.scratch(name);
         run(Command::new("cp").arg("-r").arg(from).arg(&to))?;
+        // Or every save would wait until the copy is on disk.
+        run(&mut Command::new("sync"))?;
         Ok(to)
     }
 

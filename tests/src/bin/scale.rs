@@ -443,7 +443,7 @@ async fn save_and_find(
     let (mut saves, mut words, mut meaning) = (Vec::new(), Vec::new(), Vec::new());
     for number in 0.. {
         let importing = engine.import_status(import).await?.state == ImportState::Running;
-        if !importing && saves.len() >= 20 {
+        if !importing && saves.len() >= 40 {
             break;
         }
         let token = format!("quillfeather{number}");
@@ -481,7 +481,7 @@ async fn save_and_find(
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         }
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     Ok((saves, words, meaning))
 }

@@ -81,17 +81,15 @@ impl Meters {
                 let histogram = histogram.lock().expect("no panic while held");
                 let ms = |micros: u64| micros as f64 / 1e3;
                 let at = |quantile: f64| ms(histogram.value_at_quantile(quantile));
-                let mut from = 0;
-                let buckets = COLUMNS_MS
-                    .iter()
-                    .map(|&column| column * 1_000)
-                    .chain([LONGEST_US])
-                    .map(|to| {
-                        let count = histogram.count_between(from, to);
-                        from = to + 1;
-                        LatencyBucket { up_to_ms: ms(to), count }
-                    })
-                    .collect();
+                let ends = COLUMNS_MS.iter().map(|&column| column * 1_000).chain([LONGEST_US]);
+                let mut buckets: Vec<LatencyBucket> =
+                    ends.map(|end| LatencyBucket { up_to_ms: ms(end), count: 0 }).collect();
+                for step in histogram.iter_recorded() {
+                    let took = ms(step.value_iterated_to());
+                    let last = buckets.len() - 1;
+                    let column = buckets.partition_point(|bucket| bucket.up_to_ms < took);
+                    buckets[column.min(last)].count += step.count_at_value();
+                }
                 OperationLatency {
                     name: name.to_owned(),
                     count: histogram.len(),

@@ -5,4 +5,7 @@ import type { SearchesDiagnostics } from "./SearchesDiagnostics";
 import type { StoreDiagnostics } from "./StoreDiagnostics";
 import type { WordsDiagnostics } from "./WordsDiagnostics";
 
+/**
+ * What the engine is doing and how quickly.
+ */
 export type Diagnostics = { version: string, data_dir: string, store: StoreDiagnostics, words: WordsDiagnostics, meaning: MeaningDiagnostics, searches: SearchesDiagnostics, operations: Array<OperationLatency>, resident_bytes: number | null, anonymous_bytes: number | null, };
