@@ -330,6 +330,8 @@ pub(crate) struct Hits {
     chips: Vec<Chip>,
     terms: Vec<String>,
     degraded: Option<String>,
+    /// By words alone, because many searches waited: ask again for the notes by meaning.
+    busy: bool,
     took_ms: f64,
     suggestion: Option<String>,
 }
@@ -353,6 +355,7 @@ impl Hits {
                 .collect(),
             terms: hits.terms,
             degraded: hits.degraded,
+            busy: hits.busy,
             took_ms: hits.took.as_secs_f64() * 1000.0,
             suggestion: hits.suggestion,
         }

@@ -175,6 +175,7 @@ export function fakeSearch(request: SearchRequest, notes: Searchable[], degraded
     chips: chipsOf(terms),
     terms: words,
     degraded: degraded ? `Searching by meaning is still being prepared: ${degraded.notes - degraded.meaning_pending} of ${degraded.notes} notes` : null,
+    busy: false,
     took_ms: Math.max(1, Math.round(performance.now() - began)),
     suggestion: nearest === null ? null : request.text.toLowerCase().replace(last, nearest),
   };

@@ -32,6 +32,9 @@ export class Search {
   chips = $state.raw<Chip[]>([]);
   terms = $state.raw<string[]>([]);
   degraded = $state<string | null>(null);
+  /** Many searches waited, so this one was answered by words alone: it is to be asked again. */
+  busy = $state(false);
+  answers = $state(0);
   suggestion = $state<string | null>(null);
   tookMs = $state(0);
   selected = $state<NoteId | null>(null);
@@ -264,6 +267,8 @@ export class Search {
     this.chips = hits.chips;
     this.terms = hits.terms;
     this.degraded = hits.degraded;
+    this.busy = hits.busy;
+    this.answers += 1;
     this.suggestion = hits.suggestion;
     this.tookMs = hits.took_ms;
   }
@@ -277,6 +282,7 @@ export class Search {
     this.chips = [];
     this.terms = [];
     this.degraded = null;
+    this.busy = false;
     this.suggestion = null;
     this.selected = null;
   }

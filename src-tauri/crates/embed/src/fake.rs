@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crate::{EmbedError, Embedder};
 
 const DIMS: usize = 64;
@@ -46,6 +48,8 @@ impl Embedder for FakeEmbedder {
     fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
         texts.iter().map(|text| self.embed_query(text)).collect()
     }
+
+    fn release_idle(&self, _idle: Duration) {}
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod runtime;
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub use fake::FakeEmbedder;
 pub use local::{BATCH_TOKENS, LocalModel, find_model_dir};
@@ -32,6 +33,9 @@ pub trait Embedder: Send + Sync {
 
     /// Embeds any number of texts, in batches that suit the model; vectors in the order of the texts.
     fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError>;
+
+    /// Gives back memory that only [`embed`](Self::embed) needs, if it was not called for `idle`.
+    fn release_idle(&self, idle: Duration);
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -22,10 +22,6 @@ const SPECIAL_TOKENS: usize = 2;
 /// memory: 64 texts of 256 tokens would hold 3 GB.
 pub const BATCH_TOKENS: usize = 256;
 
-/// So few texts are embedded by the query session if the batch session is closed: sooner than
-/// opening it, and in the way of a query for one text at most.
-const FEW: usize = 2;
-
 /// Bytes of a text that are looked at: a window of ordinary words needs a tenth of it.
 const TEXT_BYTES: usize = 16 * 1024;
 
@@ -79,17 +75,6 @@ impl LocalModel {
         &self.environment
     }
 
-    /// Gives back the memory of the batch session (over 100 MB) if it was not used for `idle`; it
-    /// is opened again when needed, which takes about 0.3 s. Cheap; call it now and then.
-    pub fn release_idle(&self, idle: Duration) {
-        // Busy is not idle, so there is nothing to wait for.
-        if let Ok(mut batch) = self.batch.try_lock()
-            && matches!(&*batch, Batch::Open { used, .. } if used.elapsed() >= idle)
-        {
-            *batch = Batch::Closed;
-        }
-    }
-
     /// Opens the batch session again, if the model is still the same.
     fn batch_session(&self) -> Result<Box<TextEmbedding>, EmbedError> {
         let files = Files::read(&self.dir)?;
@@ -97,10 +82,6 @@ impl LocalModel {
             return Err(model_error(&self.dir, &"its files were changed while it was in use"));
         }
         session(&self.dir, &self.environment, files).map(Box::new)
-    }
-
-    fn few(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
-        texts.iter().map(|text| self.embed_query(text)).collect()
     }
 }
 
@@ -140,9 +121,6 @@ impl Embedder for LocalModel {
     }
 
     fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
-        if texts.len() <= FEW && matches!(&*lock(&self.batch), Batch::Closed) {
-            return self.few(texts);
-        }
         let texts: Vec<&str> =
             texts.iter().map(|text| start(text.trim_start(), TEXT_BYTES)).collect();
         let mut order: Vec<(usize, usize)> = texts
@@ -172,6 +150,16 @@ impl Embedder for LocalModel {
             rest = &rest[count..];
         }
         Ok(vectors)
+    }
+
+    /// It is the batch session, over 100 MB; opening it again takes about 0.3 s.
+    fn release_idle(&self, idle: Duration) {
+        // Busy is not idle, so there is nothing to wait for.
+        if let Ok(mut batch) = self.batch.try_lock()
+            && matches!(&*batch, Batch::Open { used, .. } if used.elapsed() >= idle)
+        {
+            *batch = Batch::Closed;
+        }
     }
 }
 

@@ -43,6 +43,8 @@ impl Operation {
 
 /// Upper ends of the histogram's columns in milliseconds; one more holds what is above.
 const COLUMNS_MS: [u64; 11] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000];
+/// So many searches waiting are worked off before anybody notices.
+const CROWD: usize = 4;
 /// Two significant digits up to ten minutes, in microseconds.
 const LONGEST_US: u64 = 600_000_000;
 
@@ -71,6 +73,11 @@ impl Meters {
         let micros = u64::try_from(took.as_micros()).unwrap_or(LONGEST_US);
         let histogram = &self.histograms[operation as usize];
         histogram.lock().expect("no panic while held").saturating_record(micros);
+    }
+
+    /// More searches wait than the processor can soon answer.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.searches_waiting.load(Ordering::Relaxed) > CROWD
     }
 
     fn latencies(&self) -> Vec<OperationLatency> {

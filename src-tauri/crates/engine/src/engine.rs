@@ -100,6 +100,7 @@ pub(crate) struct Inner {
     wake_saved: Wake,
     pub(crate) wake_meaning: Wake,
     pub(crate) wake_vectors: Wake,
+    pub(crate) wake_graphs: Wake,
     /// The vector_seq up to which the vector index serves what is stored.
     pub(crate) vectors_applied: AtomicI64,
     failures: Mutex<Failures>,
@@ -162,6 +163,7 @@ impl Engine {
         let (wake_saved, saved) = Wake::new();
         let (wake_meaning, meaning) = Wake::new();
         let (wake_vectors, vectors) = Wake::new();
+        let (wake_graphs, graphs) = Wake::new();
         let paused =
             store.read(|read| read.setting(PAUSED_SETTING))?.is_some_and(|value| value == "true");
         let inner = Arc::new(Inner {
@@ -189,6 +191,7 @@ impl Engine {
             wake_saved,
             wake_meaning,
             wake_vectors,
+            wake_graphs,
             vectors_applied: AtomicI64::new(0),
             failures: Mutex::default(),
             paused: AtomicBool::new(paused),
@@ -213,13 +216,13 @@ impl Engine {
                 reader.status_changed.notify_one();
             });
         } else {
-            lanes
-                .push(Indexer::start(&inner, Receivers { fresh, words, saved, meaning, vectors })?);
-            let (words, meaning) = (inner.wake_words.clone(), inner.wake_meaning.clone());
-            inner.store.on_commit(Box::new(move |_, _| {
-                words.wake();
-                meaning.wake();
-            }));
+            lanes.push(Indexer::start(
+                &inner,
+                Receivers { fresh, words, saved, meaning, vectors, graphs },
+            )?);
+            let lanes = [&inner.wake_words, &inner.wake_meaning, &inner.wake_vectors];
+            let lanes = lanes.map(Wake::clone);
+            inner.store.on_commit(Box::new(move |_, _| lanes.iter().for_each(Wake::wake)));
         }
         tokio::runtime::Handle::current().spawn(publish_status(inner.clone()));
         tokio::runtime::Handle::current().spawn(watch_other_processes(inner.clone()));
@@ -240,6 +243,7 @@ impl Engine {
                 &inner.wake_saved,
                 &inner.wake_meaning,
                 &inner.wake_vectors,
+                &inner.wake_graphs,
             ] {
                 wake.wake();
             }
@@ -535,7 +539,7 @@ impl Engine {
         self.inner.rebuild_words.store(true, Ordering::Relaxed);
         self.inner.rebuild_vectors.store(true, Ordering::Relaxed);
         self.inner.wake_words.wake();
-        self.inner.wake_meaning.wake();
+        self.inner.wake_vectors.wake();
         self.inner.status_changed.notify_one();
         Ok(())
     }
@@ -908,6 +912,7 @@ async fn watch_other_processes(inner: Arc<Inner>) {
             Ok(Ok(true)) => {
                 inner.wake_words.wake();
                 inner.wake_meaning.wake();
+                inner.wake_vectors.wake();
                 inner.status_changed.notify_one();
                 inner.announce(Vec::new());
             }

@@ -1,7 +1,7 @@
-//! Keeps both indexes in step with the store. Five threads: `fresh` makes a note that was just saved
+//! Keeps both indexes in step with the store. Six threads: `fresh` makes a note that was just saved
 //! findable by words at once and `saved` by meaning, `words` brings the keyword index on disk up to
-//! date in bulk, `meaning` embeds the backlog, `vectors` builds the vector index's graphs. The bulk
-//! ones run below the priority of the person's own work; none is ever waited for by a save.
+//! date in bulk, `meaning` embeds the backlog, `vectors` brings the vector index up to date, `graphs`
+//! builds its graphs. The bulk ones run below the priority of the person's own work; none is ever waited for by a save.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
@@ -29,6 +29,10 @@ const QUIET_COMMIT: Duration = Duration::from_millis(1500);
 /// While a backlog is worked off, commits start this far apart and thin out to the second figure.
 const FIRST_COMMIT: Duration = Duration::from_millis(150);
 const BULK_COMMIT: Duration = Duration::from_millis(2000);
+/// Notes whose vectors are applied in one go: what a note just saved may wait for.
+const VECTORS_BATCH: usize = 64;
+/// A lane without work looks again after this time, and gives back memory that it has not used for as long.
+const IDLE: Duration = Duration::from_secs(60);
 /// The vector index is written to disk when this much is new, or when it has been quiet.
 const VECTORS_PER_SAVE: usize = 4096;
 const QUIET_SAVE: Duration = Duration::from_secs(3);
@@ -36,6 +40,8 @@ const QUIET_SAVE: Duration = Duration::from_secs(3);
 const OVERLAY_FIRST: Duration = Duration::from_millis(30);
 /// While embedding holds back, it looks this often whether it still has to.
 const HELD_BACK: Duration = Duration::from_millis(200);
+/// A saved note lets crowds of searches go ahead this long, for each of its chunks.
+const CROWD_PATIENCE: Duration = Duration::from_millis(100);
 const POWER_CHECK: Duration = Duration::from_secs(20);
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(30);
@@ -74,6 +80,7 @@ pub(crate) struct Receivers {
     pub(crate) saved: Receiver<()>,
     pub(crate) meaning: Receiver<()>,
     pub(crate) vectors: Receiver<()>,
+    pub(crate) graphs: Receiver<()>,
 }
 
 /// What was found in the texts of notes whose save is durable: the lanes that index them need not
@@ -142,9 +149,10 @@ impl Indexer {
             threads: vec![
                 spawn("fresh", Priority::Usual, fresh_lane, receivers.fresh)?,
                 spawn("words", Priority::Low, words_lane, receivers.words)?,
-                spawn("saved", Priority::Usual, saved_lane, receivers.saved)?,
+                spawn("saved", Priority::Low, saved_lane, receivers.saved)?,
                 spawn("meaning", Priority::Idle, meaning_lane, receivers.meaning)?,
-                spawn("vectors", Priority::Idle, vectors_lane, receivers.vectors)?,
+                spawn("vectors", Priority::Low, vectors_lane, receivers.vectors)?,
+                spawn("graphs", Priority::Idle, graphs_lane, receivers.graphs)?,
             ],
         })
     }
@@ -324,7 +332,7 @@ fn words_run(inner: &Inner, woken: &Receiver<()>) -> Result<()> {
 }
 
 /// Builds graphs of full segments and merges small ones, beside everything else.
-fn vectors_lane(inner: &Inner, woken: &Receiver<()>) {
+fn graphs_lane(inner: &Inner, woken: &Receiver<()>) {
     while !inner.closing.is_cancelled() {
         if !wait(inner, woken, Duration::from_secs(600)) {
             continue;
@@ -336,7 +344,13 @@ fn vectors_lane(inner: &Inner, woken: &Receiver<()>) {
     }
 }
 
-fn meaning_lane(inner: &Inner, woken: &Receiver<()>) {
+/// Runs one of the lanes that need the model until the engine closes, and again after a failure.
+fn with_model(
+    inner: &Inner,
+    woken: &Receiver<()>,
+    failed: &str,
+    run: fn(&Inner, &dyn embed::Embedder, &Receiver<()>) -> Result<()>,
+) {
     let model = match inner.model().get(true) {
         Ok(model) => model,
         Err(error) => {
@@ -348,10 +362,10 @@ fn meaning_lane(inner: &Inner, woken: &Receiver<()>) {
     };
     let mut retry = FIRST_RETRY;
     while !inner.closing.is_cancelled() {
-        match meaning_run(inner, model.as_ref(), woken) {
+        match run(inner, model.as_ref(), woken) {
             Ok(()) => break,
             Err(error) => {
-                inner.meaning_failed(Some(format!("Embedding failed: {error}. Trying again.")));
+                inner.meaning_failed(Some(format!("{failed} failed: {error}. Trying again.")));
                 wait(inner, woken, retry);
                 retry = (retry * 2).min(LAST_RETRY);
             }
@@ -359,7 +373,13 @@ fn meaning_lane(inner: &Inner, woken: &Receiver<()>) {
     }
 }
 
-fn meaning_run(inner: &Inner, model: &dyn embed::Embedder, woken: &Receiver<()>) -> Result<()> {
+fn vectors_lane(inner: &Inner, woken: &Receiver<()>) {
+    with_model(inner, woken, "Indexing vectors", vectors_run);
+}
+
+/// Brings the vector index up to what is stored, until the engine closes. Not at idle priority:
+/// searches wait while it changes the index, and they must not wait for an idle core.
+fn vectors_run(inner: &Inner, model: &dyn embed::Embedder, woken: &Receiver<()>) -> Result<()> {
     let index = inner.open_vector(model)?;
     let mut applied = index.cursor();
     if applied > inner.store.read(|read| read.last_vector_seq())? {
@@ -375,12 +395,11 @@ fn meaning_run(inner: &Inner, model: &dyn embed::Embedder, woken: &Receiver<()>)
             index.clear()?;
             (applied, unsaved) = (Seq(0), 1);
         }
-        // What was stored while this index was closed, and what the batch below has just stored.
         loop {
             let _applying = inner.applying.lock().expect("no panic while held");
             let stored = inner
                 .store
-                .read(|read| read.vectors_since(model.model_id(), applied, WORDS_BATCH))?;
+                .read(|read| read.vectors_since(model.model_id(), applied, VECTORS_BATCH))?;
             let Some(last) = stored.last() else { break };
             applied = last.vector_seq;
             for note in &stored {
@@ -403,37 +422,54 @@ fn meaning_run(inner: &Inner, model: &dyn embed::Embedder, woken: &Receiver<()>)
         }
         inner.status_changed.notify_one();
         let closing = inner.closing.is_cancelled();
-        let mut pending = if closing || inner.meaning_waits().is_some() {
-            Vec::new()
-        } else {
-            inner.store.read(|read| read.unchunked(model.model_id(), MEANING_BATCH, true))?
+        let quiet = last_save.elapsed() >= QUIET_SAVE;
+        if unsaved > 0 && (closing || quiet || unsaved >= VECTORS_PER_SAVE) {
+            index.save(applied)?;
+            unsaved = 0;
+            last_save = Instant::now();
+            inner.wake_graphs.wake();
+        }
+        if closing {
+            return Ok(());
+        }
+        wait(inner, woken, if unsaved > 0 { QUIET_SAVE } else { Duration::from_secs(60) });
+    }
+}
+
+fn meaning_lane(inner: &Inner, woken: &Receiver<()>) {
+    with_model(inner, woken, "Embedding", meaning_run);
+}
+
+/// Embeds the backlog, the newest notes first, until the engine closes.
+fn meaning_run(inner: &Inner, model: &dyn embed::Embedder, woken: &Receiver<()>) -> Result<()> {
+    inner.meaning_failed(None);
+    while !inner.closing.is_cancelled() {
+        let waiting = inner.meaning_waits();
+        let mut pending = match waiting {
+            Some(_) => Vec::new(),
+            None => {
+                inner.store.read(|read| read.unchunked(model.model_id(), MEANING_BATCH, true))?
+            }
         };
         {
             let urgent = inner.urgent.lock().expect("no panic while held");
             pending.retain(|(id, _)| !urgent.contains(id));
         }
-        let quiet = pending.is_empty() && last_save.elapsed() >= QUIET_SAVE;
-        if unsaved > 0 && (closing || quiet || unsaved >= VECTORS_PER_SAVE) {
-            index.save(applied)?;
-            unsaved = 0;
-            last_save = Instant::now();
-            inner.wake_vectors.wake();
-        }
-        if closing {
-            return Ok(());
-        }
-        if pending.is_empty() {
-            let time = match inner.meaning_waits() {
-                Some(Waiting::Typing | Waiting::Words) => HELD_BACK,
-                _ if unsaved > 0 => QUIET_SAVE,
-                Some(Waiting::Battery) => POWER_CHECK,
-                Some(Waiting::Paused) | None => Duration::from_secs(60),
-            };
-            wait(inner, woken, time);
-        } else {
+        if !pending.is_empty() {
             embed_notes(inner, model, &pending, woken)?;
+            inner.wake_vectors.wake();
+            continue;
+        }
+        let time = match waiting {
+            Some(Waiting::Typing | Waiting::Words) => HELD_BACK,
+            Some(Waiting::Battery) => POWER_CHECK,
+            Some(Waiting::Paused) | None => IDLE,
+        };
+        if !wait(inner, woken, time) && time == IDLE {
+            model.release_idle(IDLE);
         }
     }
+    Ok(())
 }
 
 /// A chunk and the content hash of what the model sees of it.
@@ -512,7 +548,7 @@ fn embed_notes(
     let mut chunked = Chunked::new(inner, model, &notes)?;
     for slice in chunked.missing().chunks(MEANING_BATCH) {
         while let Some(waiting) = inner.meaning_waits() {
-            if waiting == Waiting::Paused || inner.rebuild_vectors.load(Ordering::Relaxed) {
+            if waiting == Waiting::Paused {
                 return Ok(());
             }
             wait(inner, woken, HELD_BACK);
@@ -533,8 +569,8 @@ fn embed_notes(
     chunked.store(inner, model.model_id(), store::Lane::Bulk)
 }
 
-/// Embeds what a person just saved, at once and at usual priority: a backlog's batch in the hands of
-/// the idle lane could keep it waiting for seconds on a busy machine.
+/// Embeds what a person just saved, at once: a backlog's batch in the hands of the idle lane could keep
+/// it waiting for seconds on a busy machine.
 fn saved_lane(inner: &Inner, woken: &Receiver<()>) {
     // If there is none, the meaning lane says so.
     let Ok(model) = inner.model().get(true) else { return };
@@ -550,6 +586,7 @@ fn saved_lane(inner: &Inner, woken: &Receiver<()>) {
         }
         inner.urgent.lock().expect("no panic while held").drain(..ids.len());
         inner.wake_meaning.wake();
+        inner.wake_vectors.wake();
         inner.status_changed.notify_one();
     }
 }
@@ -571,7 +608,11 @@ fn embed_saved(inner: &Inner, model: &dyn embed::Embedder, ids: &[NoteId]) -> Re
             continue;
         }
         for (digest, text) in missing {
-            // One chunk at a time, in the session that queries use: a search waits for one at most.
+            // One chunk at a time, in the session that queries use, and not while they queue for it.
+            let started = Instant::now();
+            while inner.meters.is_crowded() && started.elapsed() < CROWD_PATIENCE {
+                std::thread::sleep(HELD_BACK / 10);
+            }
             chunked.vectors.insert(digest, model.embed_query(&text)?);
         }
         chunked.store(inner, name, store::Lane::Interactive)?;

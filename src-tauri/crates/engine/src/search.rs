@@ -96,11 +96,15 @@ pub struct Hits {
     pub terms: Vec<String>,
     /// What the answer lacks and why.
     pub degraded: Option<String>,
+    /// By words alone, because many searches waited: asking again gives the notes by meaning too.
+    pub busy: bool,
     /// A nearby spelling that has hits, when this one has none.
     pub suggestion: Option<String>,
     pub took: Duration,
 }
 
+/// Time in which the next key follows while a person types.
+const KEYSTROKE: Duration = Duration::from_millis(100);
 /// Length of a shown snippet in characters.
 const SNIPPET_CHARS: usize = 220;
 /// A note longer than this (bytes) gets its snippet from its best window instead of its whole text.
@@ -151,8 +155,14 @@ async fn find(
     token: CancellationToken,
 ) -> Result<Hits> {
     let started = Instant::now();
-    let _permit = permit(inner, &token).await?;
+    let (_permit, crowded) = permit(inner, &token, request.typing).await?;
     let query = Arc::new(note::parse(&request.text, request.typing, &inner.clock()));
+    // When more searches wait than can run, what is still being typed is answered by words alone.
+    let busy = crowded && request.typing && request.mode == Mode::Both && inner.meters.is_crowded();
+    let request = match busy {
+        true => SearchRequest { mode: Mode::Words, ..request },
+        false => request,
+    };
     let ranked = rank(inner, &query, &request, &token).await?;
     let task_inner = inner.clone();
     let task_token = token.clone();
@@ -163,25 +173,36 @@ async fn find(
     })
     .await
     .map_err(Error::internal)??;
+    hits.busy = busy;
     hits.took = started.elapsed();
     Ok(hits)
 }
 
-/// The right to use the CPU. It comes before everything else: a search that was superseded while it
-/// queued costs nothing. Semaphores are fair: no tab is overtaken for ever.
+/// The right to use the CPU, and whether it had to be waited for. It comes before everything else: a
+/// search that was superseded while it queued costs nothing. Semaphores are fair: no tab is overtaken
+/// for ever. Where searches queue, one that is still being typed lets the others go ahead until the
+/// next keystroke would have come: most are superseded by then.
 async fn permit<'a>(
     inner: &'a Inner,
     token: &CancellationToken,
-) -> Result<tokio::sync::SemaphorePermit<'a>> {
+    typing: bool,
+) -> Result<(tokio::sync::SemaphorePermit<'a>, bool)> {
+    if let Ok(permit) = inner.search_permits.try_acquire() {
+        return Ok((permit, false));
+    }
     inner.meters.searches_waiting.fetch_add(1, Ordering::Relaxed);
     let permit = tokio::select! {
         biased;
         () = token.cancelled() => Err(Error::cancelled()),
-        permit = inner.search_permits.acquire() =>
-            permit.map_err(|_| Error::new(Code::Internal, "the engine is closed")),
+        permit = async {
+            if typing && inner.meters.is_crowded() {
+                tokio::time::sleep(KEYSTROKE).await;
+            }
+            inner.search_permits.acquire().await
+        } => permit.map_err(|_| Error::new(Code::Internal, "the engine is closed")),
     };
     inner.meters.searches_waiting.fetch_sub(1, Ordering::Relaxed);
-    permit
+    permit.map(|permit| (permit, true))
 }
 
 /// The ranked notes for one query, both lists made at the same time.
@@ -423,6 +444,7 @@ fn present(
         chips: query.chips.clone(),
         terms: inner.keyword().highlight_terms(query),
         degraded: ranked.degraded,
+        busy: false,
         suggestion: None,
         took: Duration::ZERO,
     })

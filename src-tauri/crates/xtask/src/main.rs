@@ -53,6 +53,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Measure a store of a million synthetic notes, and how time and bytes grow: `scale --help`.
+    #[command(disable_help_flag = true)]
+    Scale {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Measure search quality on judged sets in BEIR layout: `eval DIR… [--mode words|meaning|both] [--run FILE] [--json FILE]`.
     #[command(disable_help_flag = true)]
     Eval {
@@ -104,6 +110,10 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Load { arguments } => {
             setup::ensure(&workspace, Need::Building)?;
             run::measure(&workspace, "load", &arguments)
+        }
+        Task::Scale { arguments } => {
+            setup::ensure(&workspace, Need::Building)?;
+            run::measure(&workspace, "scale", &arguments)
         }
         Task::Eval { arguments } => {
             setup::ensure(&workspace, Need::Building)?;

@@ -370,7 +370,7 @@ impl Writer {
                     mine.swap_remove(at);
                 }
                 if number % FOLLOWED == 0 {
-                    let meaning: Vec<&str> = prose.split_whitespace().take(60).collect();
+                    let meaning: Vec<&str> = prose.split_whitespace().take(16).collect();
                     let meaning = format!("{title} {}", meaning.join(" "));
                     for (mode, text) in [(Mode::Words, word), (Mode::Meaning, meaning)] {
                         followed.spawn(follow(self.engine.clone(), saved.id, mode, text, due));

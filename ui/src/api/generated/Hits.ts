@@ -2,4 +2,8 @@
 import type { Chip } from "./Chip";
 import type { Hit } from "./Hit";
 
-export type Hits = { tab: string, generation: number, hits: Array<Hit>, total: number, total_is_exact: boolean, chips: Array<Chip>, terms: Array<string>, degraded: string | null, took_ms: number, suggestion: string | null, };
+export type Hits = { tab: string, generation: number, hits: Array<Hit>, total: number, total_is_exact: boolean, chips: Array<Chip>, terms: Array<string>, degraded: string | null, 
+/**
+ * By words alone, because many searches waited: ask again for the notes by meaning.
+ */
+busy: boolean, took_ms: number, suggestion: string | null, };
