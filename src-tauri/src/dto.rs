@@ -787,6 +787,7 @@ pub(crate) struct Settings {
     #[ts(inline)]
     pub(crate) density: Density,
     pub(crate) meaning_paused: bool,
+    pub(crate) meaning_on_battery: bool,
     pub(crate) saved_searches: Vec<SavedSearch>,
     pub(crate) data_dir: String,
     pub(crate) version: String,
@@ -802,6 +803,7 @@ impl Default for Settings {
             hotkey_error: None,
             density: Density::default(),
             meaning_paused: false,
+            meaning_on_battery: false,
             saved_searches: Vec::new(),
             data_dir: String::new(),
             version: String::new(),

@@ -58,6 +58,9 @@ pub(crate) async fn save_settings(
     if settings.meaning_paused != held.meaning_paused {
         engine.pause_meaning(settings.meaning_paused).await?;
     }
+    if settings.meaning_on_battery != held.meaning_on_battery {
+        engine.allow_meaning_on_battery(settings.meaning_on_battery).await?;
+    }
     store_settings(&engine, &Settings { hotkey: held.hotkey, hotkey_error: None, ..settings })
         .await?;
     present(&engine, &hotkey).await

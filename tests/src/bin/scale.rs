@@ -28,7 +28,8 @@ use tokio_util::sync::CancellationToken;
     about = "Print the product's figures for a large store, and how they grow"
 )]
 struct Args {
-    /// Only these: start, search, list, filter, load, writers, growth [default: all]
+    /// Only these: start, search, list, filter, load, writers, growth, vectors [default: all but vectors,
+    /// which takes about half an hour of a core for three million]
     only: Vec<String>,
     /// Notes in the store
     #[arg(long, default_value_t = 1_000_000)]
@@ -36,6 +37,9 @@ struct Args {
     /// Files that are imported under load
     #[arg(long, default_value_t = 10_000)]
     files: usize,
+    /// Vectors of the probe of the vector index alone
+    #[arg(long, default_value_t = 3_000_000)]
+    vectors: usize,
     /// Also write the figures as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -44,6 +48,8 @@ struct Args {
 const QUERIES: usize = 300;
 /// Searches before memory is measured.
 const MIXED_QUERIES: usize = 1_000;
+/// Vectors that go into one graph of the probe: as many as the product's largest.
+const PROBE_STEP: i64 = 155_000;
 /// Store sizes whose figures are laid one beside the other.
 const SIZES: [usize; 3] = [10_000, 100_000, 1_000_000];
 
@@ -52,6 +58,11 @@ async fn main() -> Result<()> {
     let args = Args::parse();
     let Some(bed) = TestBed::prepare(false)? else { return Ok(()) };
     let wants = |name: &str| args.only.is_empty() || args.only.iter().any(|only| only == name);
+    if args.only == ["vectors"] {
+        let figure = probe(&bed, args.vectors).await?;
+        figure.print();
+        return Ok(());
+    }
     let scale = Scale::prepare(bed, args.notes).await?;
     let mut figures = Vec::new();
     let mut add = |figure: Figure| {
@@ -418,6 +429,62 @@ impl Scale {
         }
         Ok(())
     }
+}
+
+/// The vector index alone with several million vectors of clustered synthetic notes, one each.
+async fn probe(bed: &TestBed, count: usize) -> Result<Figure> {
+    bed.fill(Some(synthetic::ENOUGH)).await?;
+    let model = LocalModel::open(&bed.model)?.model_id().to_owned();
+    let bases = Bases::read(&bed.filled, &model)?;
+    let dir = bed.scratch("vectors");
+    let access = vector::Access::ReadWrite;
+    let (index, _) = vector::VectorIndex::open(&dir, &bases.spec("probe"), access)?;
+    let mut random = fastrand::Rng::with_seed(5);
+    let queries: Vec<Vec<f32>> = (0..50)
+        .map(|_| scattered(bases.vector(random.usize(..bases.len())), &mut random))
+        .collect();
+    let mut best: Vec<Vec<(f32, i64)>> = vec![Vec::new(); queries.len()];
+    let started = Instant::now();
+    for id in 1..=count as i64 {
+        let vector = scattered(bases.vector(random.usize(..bases.len())), &mut random);
+        for (query, best) in queries.iter().zip(&mut best) {
+            best.push((query.iter().zip(&vector).map(|(a, b)| a * b).sum(), id));
+            if best.len() > 400 {
+                nearest(best);
+            }
+        }
+        index.replace(NoteId(id), &[&vector])?;
+        if id % PROBE_STEP == 0 {
+            index.maintain(&|| false)?;
+            eprint!("\r{id} vectors, {:.0} s   ", started.elapsed().as_secs_f64());
+        }
+    }
+    index.maintain(&|| false)?;
+    index.save(note::Seq(count as i64))?;
+    eprintln!();
+    let built = started.elapsed();
+    let (mut recall, mut times) = (Vec::new(), Vec::new());
+    for (query, best) in queries.iter().zip(&mut best) {
+        nearest(best);
+        let started = Instant::now();
+        let hits = index.search(query, 10, None)?;
+        times.push(ms(started));
+        let found = best.iter().filter(|(_, id)| hits.iter().any(|hit| hit.note.0 == *id)).count();
+        recall.push(found as f64 / best.len() as f64);
+    }
+    Ok(Figure {
+        name: "recall@10 of the vector index alone",
+        value: recall.iter().sum::<f64>() / recall.len() as f64,
+        unit: "",
+        bound: 0.95,
+        at_most: false,
+        detail: format!(
+            "{count} vectors in {} graphs, built in {:.0} s; search {}",
+            index.graphs(),
+            built.as_secs_f64(),
+            spread(&mut times)
+        ),
+    })
 }
 
 /// Bodies of notes spread over the store.

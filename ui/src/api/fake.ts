@@ -99,6 +99,7 @@ export function fakeApi(): Api {
     hotkey_error: null,
     density: "comfortable",
     meaning_paused: false,
+    meaning_on_battery: false,
     saved_searches: [
       { name: "Open tasks at home", text: "is:todo in:Home", mode: "words" },
       { name: "Money back", text: "get money back", mode: "both" },

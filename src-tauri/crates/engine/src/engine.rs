@@ -166,6 +166,8 @@ impl Engine {
         let (wake_graphs, graphs) = Wake::new();
         let paused =
             store.read(|read| read.setting(PAUSED_SETTING))?.is_some_and(|value| value == "true");
+        let battery_allowed =
+            store.read(|read| read.setting(BATTERY_SETTING))?.is_some_and(|value| value == "true");
         let inner = Arc::new(Inner {
             data_dir: dir.clone(),
             keyword: Arc::new(keyword),
@@ -174,7 +176,7 @@ impl Engine {
             search_permits: Semaphore::new(options.searches),
             searches: options.searches,
             meters: Meters::default(),
-            manners: Manners::new(options.eager),
+            manners: Manners::new(options.eager, battery_allowed),
             read_permits: Semaphore::new(READS),
             closing: CancellationToken::new(),
             fresh: Mutex::default(),
@@ -527,6 +529,14 @@ impl Engine {
         self.set_setting(PAUSED_SETTING, paused.to_string()).await
     }
 
+    /// Whether embedding goes on while the computer runs on battery.
+    pub async fn allow_meaning_on_battery(&self, allowed: bool) -> Result<()> {
+        self.inner.manners.allow_battery(allowed);
+        self.inner.wake_meaning.wake();
+        self.inner.status_changed.notify_one();
+        self.set_setting(BATTERY_SETTING, allowed.to_string()).await
+    }
+
     /// Forgets both indexes and makes them anew from the store, in the background: the status says
     /// so until they are whole. Nothing is embedded again.
     pub async fn rebuild_indexes(&self) -> Result<()> {
@@ -611,6 +621,7 @@ impl Engine {
 }
 
 const PAUSED_SETTING: &str = "meaning_paused";
+const BATTERY_SETTING: &str = "meaning_on_battery";
 
 /// What a person could edit of a stored note.
 pub fn draft_of(note: &Note) -> NoteDraft {

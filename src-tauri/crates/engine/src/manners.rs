@@ -1,6 +1,7 @@
 //! When background work holds back: while the person types, and on battery.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use starship_battery::{Manager, State};
@@ -13,13 +14,20 @@ const POWER_INTERVAL: Duration = Duration::from_secs(20);
 pub(crate) struct Manners {
     /// Do not hold back: somebody waits for the work to be done.
     eager: bool,
+    /// The person does not mind what it takes from the battery.
+    battery_allowed: AtomicBool,
     typed: Mutex<Option<Instant>>,
     power: Mutex<Option<(Instant, bool)>>,
 }
 
 impl Manners {
-    pub(crate) fn new(eager: bool) -> Manners {
-        Manners { eager, typed: Mutex::default(), power: Mutex::default() }
+    pub(crate) fn new(eager: bool, battery_allowed: bool) -> Manners {
+        let battery_allowed = AtomicBool::new(battery_allowed);
+        Manners { eager, battery_allowed, typed: Mutex::default(), power: Mutex::default() }
+    }
+
+    pub(crate) fn allow_battery(&self, allowed: bool) {
+        self.battery_allowed.store(allowed, Ordering::Relaxed);
     }
 
     /// The person pressed a key.
@@ -34,7 +42,7 @@ impl Manners {
 
     /// False where the system does not tell.
     pub(crate) fn on_battery(&self) -> bool {
-        if self.eager {
+        if self.eager || self.battery_allowed.load(Ordering::Relaxed) {
             return false;
         }
         let mut power = self.power.lock().expect("no panic while held");
@@ -60,7 +68,7 @@ mod tests {
 
     #[test]
     fn typing_is_over_after_a_while_and_never_stops_what_is_eager() {
-        let (polite, eager) = (Manners::new(false), Manners::new(true));
+        let (polite, eager) = (Manners::new(false, false), Manners::new(true, false));
         assert!(!polite.is_typing());
         polite.typed();
         eager.typed();
