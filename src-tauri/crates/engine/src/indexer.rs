@@ -149,7 +149,7 @@ impl Indexer {
             threads: vec![
                 spawn("fresh", Priority::Usual, fresh_lane, receivers.fresh)?,
                 spawn("words", Priority::Low, words_lane, receivers.words)?,
-                spawn("saved", Priority::Low, saved_lane, receivers.saved)?,
+                spawn("saved", Priority::Usual, saved_lane, receivers.saved)?,
                 spawn("meaning", Priority::Idle, meaning_lane, receivers.meaning)?,
                 spawn("vectors", Priority::Low, vectors_lane, receivers.vectors)?,
                 spawn("graphs", Priority::Idle, graphs_lane, receivers.graphs)?,
