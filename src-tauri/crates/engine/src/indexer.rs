@@ -293,8 +293,8 @@ fn words_run(inner: &Inner, woken: &Receiver<()>) -> Result<()> {
             index.apply(batch)?;
             inner.analyses.forget(&ids, seq);
             applied = seq;
-            inner.words_behind.store(!caught_up, Ordering::Relaxed);
         }
+        inner.words_behind.store(!caught_up, Ordering::Relaxed);
         let closing = inner.closing.is_cancelled();
         let due = if !caught_up {
             last_commit.elapsed() >= interval

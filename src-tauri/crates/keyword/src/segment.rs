@@ -304,6 +304,10 @@ impl Segment {
         match self {
             Segment::Disk(segment) => {
                 let column = if created { &segment.created } else { &segment.updated };
+                // tantivy takes a range below all values for one that ends at the lowest.
+                if *range.end() < column.min_value() || *range.start() > column.max_value() {
+                    return;
+                }
                 let mut docs = Vec::new();
                 column.get_docids_for_value_range(range, 0..segment.max_doc, &mut docs);
                 docs.into_iter().for_each(visit);
