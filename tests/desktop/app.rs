@@ -14,7 +14,7 @@ use crate::desk::Desk;
 use crate::processes::Group;
 
 /// How long something on the screen may take on a busy machine before the test gives up. Not a measure of speed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How long to wait before looking again.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -87,7 +87,7 @@ impl<'a> App<'a> {
         self.desk.focus(MAIN_TITLE).await?;
         self.desk.press("alt+F4")?;
         let data = self.desk.data().into_os_string().into_encoded_bytes();
-        wait_for("the app's end", async || {
+        self.wait_for("the app's end", async || {
             let running = std::fs::read_dir("/proc")?.flatten().any(|process| {
                 let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
                 line.windows(data.len()).any(|part| part == data)

@@ -334,6 +334,17 @@ fn sound(dir: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Those of `these` that are not in `those`; what is there more often stays.
+fn without(these: &[(i64, u32)], those: &[(i64, u32)]) -> Vec<(i64, u32)> {
+    let mut rest = these.to_vec();
+    for one in those {
+        if let Some(at) = rest.iter().position(|other| other == one) {
+            rest.remove(at);
+        }
+    }
+    rest
+}
+
 /// A term by its field: the notes that have it, and how often.
 type Terms = BTreeMap<(u32, Vec<u8>), Vec<(i64, u32)>>;
 
@@ -372,12 +383,14 @@ impl Contents {
         for (key, notes) in &self.terms {
             let there = rebuilt.terms.get(key);
             let (field, term) = (key.0, String::from_utf8_lossy(&key.1));
-            let count = |notes: Option<&Vec<_>>| notes.map_or(0, Vec::len);
+            let there = there.map_or(&[][..], Vec::as_slice);
             ensure!(
-                there == Some(notes),
-                "the term {term} of field {field}: {} notes, rebuilt {}",
+                there == notes,
+                "the term {term} of field {field}: {} notes, rebuilt {}; more: {:?}, less: {:?}",
                 notes.len(),
-                count(there)
+                there.len(),
+                without(notes, there),
+                without(there, notes)
             );
         }
         ensure!(self.terms.len() == rebuilt.terms.len(), "the rebuilt index has more terms");

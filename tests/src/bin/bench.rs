@@ -357,9 +357,10 @@ impl Bench {
             });
         }
         if memory {
+            let resident = engine.diagnostics().await?.resident_bytes;
             figures.push(Figure {
                 name: "memory of the engine, model loaded (RSS)",
-                value: resident_mb()?,
+                value: resident.context("this system does not tell")? as f64 / 1e6,
                 unit: "MB",
                 bound: 400.0,
                 at_most: true,
@@ -428,12 +429,4 @@ fn bare_tantivy(texts: &[String], dir: &Path) -> Result<f64> {
     }
     writer.commit()?;
     Ok(texts.len() as f64 / started.elapsed().as_secs_f64())
-}
-
-/// This process's resident memory in MB.
-fn resident_mb() -> Result<f64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
-    let kilobytes: f64 = line.split_whitespace().nth(1).context("no figure in VmRSS")?.parse()?;
-    Ok(kilobytes / 1024.0)
 }

@@ -15,6 +15,7 @@ use note::{Analysis, Note, NoteId, Seq};
 use crate::diagnostics::Operation;
 use crate::engine::Inner;
 use crate::error::{Error, Result};
+use crate::manners::POWER_INTERVAL;
 use crate::priority::{Priority, set_priority};
 use crate::status::Waiting;
 
@@ -42,7 +43,6 @@ const OVERLAY_FIRST: Duration = Duration::from_millis(30);
 const HELD_BACK: Duration = Duration::from_millis(200);
 /// A saved note lets crowds of searches go ahead this long, for each of its chunks.
 const CROWD_PATIENCE: Duration = Duration::from_millis(100);
-const POWER_CHECK: Duration = Duration::from_secs(20);
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 /// New chunks of one saved note that are embedded at once; a longer text waits its turn.
@@ -182,7 +182,7 @@ fn fresh_lane(inner: &Inner, woken: &Receiver<()>) {
     while !inner.closing.is_cancelled() {
         let ids = std::mem::take(&mut *inner.fresh.lock().expect("no panic while held"));
         if ids.is_empty() {
-            wait(inner, woken, Duration::from_secs(60));
+            wait(inner, woken, IDLE);
             continue;
         }
         let _span = tracing::debug_span!("show saved notes", notes = ids.len()).entered();
@@ -322,7 +322,7 @@ fn words_run(inner: &Inner, woken: &Receiver<()>) -> Result<()> {
         }
         if caught_up {
             inner.wake_meaning.wake();
-            let time = if uncommitted > 0 { QUIET_COMMIT } else { Duration::from_secs(60) };
+            let time = if uncommitted > 0 { QUIET_COMMIT } else { IDLE };
             if wait(inner, woken, time) {
                 // The overlay shows a lone save first; this lane then needs no commit of its own.
                 wait(inner, woken, OVERLAY_FIRST);
@@ -334,7 +334,7 @@ fn words_run(inner: &Inner, woken: &Receiver<()>) -> Result<()> {
 /// Builds graphs of full segments and merges small ones, beside everything else.
 fn graphs_lane(inner: &Inner, woken: &Receiver<()>) {
     while !inner.closing.is_cancelled() {
-        if !wait(inner, woken, Duration::from_secs(600)) {
+        if !wait(inner, woken, IDLE) {
             continue;
         }
         let Ok(index) = inner.vector(false) else { continue };
@@ -432,7 +432,7 @@ fn vectors_run(inner: &Inner, model: &dyn embed::Embedder, woken: &Receiver<()>)
         if closing {
             return Ok(());
         }
-        wait(inner, woken, if unsaved > 0 { QUIET_SAVE } else { Duration::from_secs(60) });
+        wait(inner, woken, if unsaved > 0 { QUIET_SAVE } else { IDLE });
     }
 }
 
@@ -462,7 +462,7 @@ fn meaning_run(inner: &Inner, model: &dyn embed::Embedder, woken: &Receiver<()>)
         }
         let time = match waiting {
             Some(Waiting::Typing | Waiting::Words) => HELD_BACK,
-            Some(Waiting::Battery) => POWER_CHECK,
+            Some(Waiting::Battery) => POWER_INTERVAL,
             Some(Waiting::Paused) | None => IDLE,
         };
         if !wait(inner, woken, time) && time == IDLE {
@@ -577,7 +577,7 @@ fn saved_lane(inner: &Inner, woken: &Receiver<()>) {
     while !inner.closing.is_cancelled() {
         let ids = inner.urgent.lock().expect("no panic while held").clone();
         if ids.is_empty() {
-            wait(inner, woken, Duration::from_secs(60));
+            wait(inner, woken, IDLE);
             continue;
         }
         if let Err(error) = embed_saved(inner, model.as_ref(), &ids) {

@@ -9,7 +9,7 @@ use starship_battery::{Manager, State};
 /// A person who has not typed for this long is taken to be reading.
 const TYPING: Duration = Duration::from_millis(800);
 /// The system is asked for its power source at most this often.
-const POWER_INTERVAL: Duration = Duration::from_secs(20);
+pub(crate) const POWER_INTERVAL: Duration = Duration::from_secs(20);
 
 pub(crate) struct Manners {
     /// Do not hold back: somebody waits for the work to be done.

@@ -354,6 +354,61 @@ fn reopens_where_it_was() {
     assert_eq!((index.cursor(), index.len()), (Seq(0), 0));
 }
 
+/// The merge that begins with the first change after a crash must not forget that change's delete.
+#[test]
+fn a_note_changed_first_after_a_crash_is_there_once() {
+    const SEGMENTS: i64 = 6;
+    let commit = |index: &KeywordIndex, seq: i64, ids: &[i64]| {
+        let changes = ids.iter().map(|id| put(document(*id, "title", "heron"))).collect();
+        index.apply(changes).expect("a sound folder");
+        index.commit(Seq(seq)).expect("a sound folder");
+    };
+    for _ in 0..50 {
+        let folder = tempfile::tempdir().expect("a sound folder");
+        let (index, _) = open(folder.path());
+        for seq in 1..SEGMENTS {
+            commit(&index, seq, &[10 * seq, 10 * seq + 1, 10 * seq + 2, 10 * seq + 3]);
+        }
+        // The last commit deletes from the first segment, and ends before its merge does.
+        commit(&index, SEGMENTS, &[10, 99, 100, 101]);
+        drop(index);
+        let (index, _) = open(folder.path());
+        let unmerged = index.segments() == SEGMENTS as usize;
+        commit(&index, SEGMENTS + 1, &[11]);
+        index.close().expect("a sound folder");
+        drop(index);
+        let (index, _) = open(folder.path());
+        let notes = SEGMENTS as usize * 4 - 1;
+        assert_eq!((index.len(), ids(&index, words("heron")).len()), (notes, notes));
+        if unmerged {
+            return;
+        }
+    }
+    panic!("the last commit's merge always ended before the crash");
+}
+
+/// A crash between the files of a commit and the commit itself: the same changes make the same files.
+#[test]
+fn a_commit_is_made_again_after_a_crash_in_its_middle() {
+    let folder = tempfile::tempdir().expect("a sound folder");
+    let meta = folder.path().join("meta.json");
+    let (index, _) = open(folder.path());
+    let changes = (1..9).map(|id| put(document(id, "title", "heron"))).collect();
+    index.apply(changes).expect("a sound folder");
+    index.commit(Seq(1)).expect("a sound folder");
+    drop(index);
+    let before = fs::read(&meta).expect("a sound folder");
+    for _ in 0..2 {
+        fs::write(&meta, &before).expect("a sound folder");
+        let (index, opened) = open(folder.path());
+        assert_eq!((opened, index.cursor()), (Opened::Kept, Seq(1)));
+        index.apply(vec![put(document(3, "title", "crane"))]).expect("a sound folder");
+        index.commit(Seq(2)).expect("a sound folder");
+        assert_eq!(ids(&index, words("crane")), [3]);
+        assert_eq!(index.len(), 8);
+    }
+}
+
 #[test]
 fn one_writer_and_readers_beside_it() {
     let folder = tempfile::tempdir().unwrap();

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::table::{Row, Samples, whole};
+use crate::table::{Row, Samples, cells, whole};
 
 #[derive(Clone)]
 pub(crate) struct Shape {
@@ -102,18 +102,14 @@ pub(crate) fn print_sweep(reports: &[Report]) {
     );
     for report in reports {
         let Some(row) = report.row(LAST_KEYSTROKE) else { continue };
-        let Some(times) = row.times else { continue };
         let cancelled: usize = report.operations.iter().map(|row| row.cancelled).sum();
         let errors: usize = report.operations.iter().map(|row| row.errors).sum();
         println!(
-            "{:>5} {:>8} {:>8.1} {:>9.2} {:>9.2} {:>9.2} {:>9.2} {:>9} {:>7} {:>13}",
+            "{:>5} {:>8} {:>8.1} {} {:>9} {:>7} {:>13}",
             report.tabs,
             row.count,
             row.per_second,
-            times.p50,
-            times.p95,
-            times.p99,
-            times.max,
+            cells(row.times),
             cancelled,
             errors,
             format!("{}/{}", report.least_served, report.usually_served)

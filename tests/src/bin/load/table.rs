@@ -116,7 +116,7 @@ impl Row {
 }
 
 /// Four columns of nine characters.
-fn cells(times: Option<Times>) -> String {
+pub(crate) fn cells(times: Option<Times>) -> String {
     match times {
         Some(Times { p50, p95, p99, max }) => {
             format!("{p50:>9.2} {p95:>9.2} {p99:>9.2} {max:>9.2}")
