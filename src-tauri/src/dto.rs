@@ -333,7 +333,99 @@ pub(crate) struct Hits {
     /// By words alone, because many searches waited: ask again for the notes by meaning.
     busy: bool,
     took_ms: f64,
-    suggestion: Option<String>,
+    corrected: Vec<Corrected>,
+    rescues: Vec<Rescue>,
+}
+
+/// A word that few notes or none have, and those spelt nearly so that were searched as well.
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct Corrected {
+    typed: String,
+    used: Vec<String>,
+}
+
+/// A whole query that does find notes.
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct Rescue {
+    text: String,
+    /// What is different: the right spelling, or what was left out.
+    change: String,
+    total: usize,
+    why: RescueKind,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RescueKind {
+    Spelling,
+    Filter,
+    Phrase,
+}
+
+impl From<engine::Rescue> for Rescue {
+    fn from(rescue: engine::Rescue) -> Rescue {
+        Rescue {
+            text: rescue.text,
+            change: rescue.change,
+            total: rescue.total,
+            why: match rescue.why {
+                engine::RescueKind::Spelling => RescueKind::Spelling,
+                engine::RescueKind::Filter => RescueKind::Filter,
+                engine::RescueKind::Phrase => RescueKind::Phrase,
+            },
+        }
+    }
+}
+
+/// Which notes to count; `typing` as in a search.
+#[derive(Clone, Debug, Deserialize, TS)]
+#[ts(export)]
+pub(crate) struct FacetsRequest {
+    pub(crate) text: String,
+    pub(crate) typing: bool,
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct FacetCount {
+    value: String,
+    count: usize,
+    /// What narrows a query to these notes.
+    filter: String,
+}
+
+/// How many of the notes with a query's words there are of each sort; the most frequent first.
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct Facets {
+    total: usize,
+    kinds: Vec<FacetCount>,
+    tags: Vec<FacetCount>,
+    notebooks: Vec<FacetCount>,
+    years: Vec<FacetCount>,
+}
+
+impl From<engine::Facets> for Facets {
+    fn from(facets: engine::Facets) -> Facets {
+        let counts = |counts: Vec<engine::FacetCount>| {
+            let count = |facet: engine::FacetCount| FacetCount {
+                value: facet.value,
+                count: facet.count,
+                filter: facet.filter,
+            };
+            counts.into_iter().map(count).collect()
+        };
+        Facets {
+            total: facets.total,
+            kinds: counts(facets.kinds),
+            tags: counts(facets.tags),
+            notebooks: counts(facets.notebooks),
+            years: counts(facets.years),
+        }
+    }
 }
 
 impl Hits {
@@ -357,7 +449,12 @@ impl Hits {
             degraded: hits.degraded,
             busy: hits.busy,
             took_ms: hits.took.as_secs_f64() * 1000.0,
-            suggestion: hits.suggestion,
+            corrected: hits
+                .corrected
+                .into_iter()
+                .map(|(typed, used)| Corrected { typed, used })
+                .collect(),
+            rescues: hits.rescues.into_iter().map(Rescue::from).collect(),
         }
     }
 }

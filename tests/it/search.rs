@@ -56,6 +56,55 @@ fn filters_narrow_both_indexes() {
 }
 
 #[test]
+fn a_query_that_finds_nothing_says_what_would() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = open(dir.path()).await;
+        for (title, notebook) in [("Lease", "Home/My Flat"), ("Rent", "Home")] {
+            let body = format!("{title}: the landlord has the deposit #money/Paid");
+            let draft = NoteDraft { notebook: notebook.to_owned(), ..draft(title, &body) };
+            engine.save_note(None, None, draft).await.unwrap();
+        }
+        settle(&engine).await;
+        for (text, expected) in [
+            ("deposit", vec![]),
+            ("qwrtzqwrtz", vec![]),
+            ("lanldord", vec![("landlord", 2)]),
+            ("\"the lanldord\"", vec![("\"the landlord\"", 2), ("the lanldord", 2)]),
+            ("deposit type:pdf", vec![("deposit", 2)]),
+            ("type:pdf deposit tag:none", vec![]),
+            ("\"landlord deposit\"", vec![("landlord deposit", 2)]),
+        ] {
+            let hits = search(&engine, text, Mode::Words).await;
+            let told: Vec<(&str, usize)> =
+                hits.rescues.iter().map(|rescue| (rescue.text.as_str(), rescue.total)).collect();
+            assert_eq!(told, expected, "{text}");
+        }
+        let facets = engine.facets("deposit".into(), false).await.unwrap();
+        let told = |facets: &[engine::FacetCount]| -> Vec<(String, usize)> {
+            facets.iter().map(|facet| (facet.filter.clone(), facet.count)).collect()
+        };
+        assert_eq!(facets.total, 2);
+        assert_eq!(
+            told(&facets.notebooks),
+            [("in:Home".to_owned(), 2), ("in:\"Home/My Flat\"".to_owned(), 1)]
+        );
+        assert_eq!(
+            told(&facets.tags),
+            [("tag:money".to_owned(), 2), ("tag:money/Paid".to_owned(), 2)]
+        );
+        // What a facet says is what its filter finds.
+        for facet in
+            facets.kinds.iter().chain(&facets.tags).chain(&facets.notebooks).chain(&facets.years)
+        {
+            let text = format!("deposit {}", facet.filter);
+            assert_eq!(engine.count(vec![text.clone()]).await.unwrap(), [facet.count], "{text}");
+        }
+        engine.close().await.unwrap();
+    });
+}
+
+#[test]
 fn any_text_is_a_query() {
     run(async {
         let dir = tempfile::tempdir().unwrap();

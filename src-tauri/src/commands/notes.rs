@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use engine::Role;
 use note::NoteId;
 use tauri::ipc::{InvokeBody, Request};
@@ -184,4 +186,14 @@ pub(crate) async fn add_attachment(slot: Slot<'_>, request: Request<'_>) -> Resu
     let attachment = slot.get().await?.attach(NoteId(note), name, bytes.clone()).await?;
     debug_assert!(attachment.role == Role::Embed);
     Ok(attachment.into())
+}
+
+/// A picture's file that was dropped on a note; the file itself stays as it is.
+#[tauri::command]
+pub(crate) async fn add_attachment_file(
+    slot: Slot<'_>,
+    note: i64,
+    path: PathBuf,
+) -> Result<Attachment> {
+    Ok(slot.get().await?.attach_picture(NoteId(note), path).await?.into())
 }

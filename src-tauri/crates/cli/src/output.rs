@@ -74,6 +74,12 @@ pub(crate) fn print_hits(out: &mut dyn Write, hits: &Hits, explain: bool) -> Res
             writeln!(out, "        {}", hit.explanation)?;
         }
     }
+    for (typed, used) in &hits.corrected {
+        writeln!(out, "“{typed}” is rare: also searched {}", used.join(", "))?;
+    }
+    for rescue in &hits.rescues {
+        writeln!(out, "try: {}  ({} hits)", rescue.text, rescue.total)?;
+    }
     let more = if hits.total_is_exact { "" } else { " or more" };
     writeln!(out, "{}{more} hits, {:.1} ms", hits.total, hits.took.as_secs_f64() * 1000.0)
 }
@@ -85,7 +91,14 @@ pub(crate) fn hits_json(query: &str, hits: &Hits) -> Value {
         "total_is_exact": hits.total_is_exact,
         "took_ms": hits.took.as_secs_f64() * 1000.0,
         "degraded": hits.degraded,
-        "suggestion": hits.suggestion,
+        "corrected": hits.corrected.iter().map(|(typed, used)| json!({
+            "typed": typed,
+            "used": used,
+        })).collect::<Vec<_>>(),
+        "rescues": hits.rescues.iter().map(|rescue| json!({
+            "query": rescue.text,
+            "total": rescue.total,
+        })).collect::<Vec<_>>(),
         "hits": hits.hits.iter().map(|hit| json!({
             "id": hit.head.id.0,
             "title": hit.head.title,

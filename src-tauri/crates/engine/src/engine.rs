@@ -18,6 +18,7 @@ use crate::indexer::{Analyses, Indexer, Receivers, Wake};
 use crate::lock::DataLock;
 use crate::manners::Manners;
 use crate::model::{ModelSlot, ModelSource};
+use crate::narrow::{self, Facets};
 use crate::search::{self, Hit, Hits, SearchRequest};
 use crate::status::{IndexState, IndexStatus, Waiting};
 
@@ -428,6 +429,34 @@ impl Engine {
         Ok(attachment)
     }
 
+    /// Attaches a copy of a picture's file.
+    ///
+    /// # Errors
+    /// [`Code::Invalid`] if it cannot be read, is no picture, or is larger than 64 MB.
+    pub async fn attach_picture(
+        &self,
+        note: NoteId,
+        path: PathBuf,
+    ) -> Result<store::AttachmentRef> {
+        const MAX: u64 = 64 << 20;
+        let shown = path.display().to_string();
+        let failed = |reason: String| Error::invalid(format!("{shown}: {reason}"));
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if !extract::media_type(&name).starts_with("image/") {
+            return Err(failed("only pictures are attached; import other files".to_owned()));
+        }
+        let read = self.blocking(move |_| {
+            let size = std::fs::metadata(&path).map(|metadata| metadata.len());
+            Ok(size.and_then(|size| match size {
+                ..=MAX => std::fs::read(&path).map(Some),
+                _ => Ok(None),
+            }))
+        });
+        let bytes = read.await?.map_err(|error| failed(error.to_string()))?;
+        let bytes = bytes.ok_or_else(|| failed(format!("larger than {} MB", MAX >> 20)))?;
+        self.attach(note, name, bytes).await
+    }
+
     /// Where an attachment's bytes are.
     pub fn attachment_path(&self, digest: &store::Digest) -> PathBuf {
         self.inner.store.attachment_path(digest)
@@ -505,6 +534,23 @@ impl Engine {
 
     pub async fn search(&self, request: SearchRequest, token: CancellationToken) -> Result<Hits> {
         search::search(&self.inner, request, token).await
+    }
+
+    /// What the notes with a query's words have in common. `typing` as in [`SearchRequest`].
+    pub async fn facets(&self, text: String, typing: bool) -> Result<Facets> {
+        let _permit = self.inner.search_permits.acquire().await.map_err(Error::internal)?;
+        self.blocking(move |inner| narrow::facets(inner, &text, typing)).await
+    }
+
+    /// How many notes each of these queries finds by words.
+    pub async fn count(&self, texts: Vec<String>) -> Result<Vec<usize>> {
+        self.blocking(move |inner| {
+            let clock = inner.clock();
+            let count =
+                |text: &String| inner.keyword().count(&note::parse(text, false, &clock).expr);
+            Ok(texts.iter().map(count).collect::<std::result::Result<_, _>>()?)
+        })
+        .await
     }
 
     /// Notes nearest to one note by meaning.

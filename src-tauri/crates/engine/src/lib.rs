@@ -12,6 +12,7 @@ mod lock;
 mod log;
 mod manners;
 mod model;
+mod narrow;
 mod priority;
 mod search;
 mod status;
@@ -26,6 +27,7 @@ pub use export::{ExportProgress, Exported};
 pub use import::{ImportRequest, ImportStatus};
 pub use log::start_log;
 pub use model::ModelSource;
+pub use narrow::{FacetCount, Facets, Rescue, RescueKind};
 pub use search::{Hit, Hits, Mode, SearchRequest, Snippet, Why};
 pub use status::{IndexState, IndexStatus};
 /// The store's words that a caller reads and lists with.

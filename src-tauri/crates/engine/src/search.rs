@@ -13,6 +13,7 @@ use crate::diagnostics::Operation;
 use crate::engine::Inner;
 use crate::error::{Code, Error, Result};
 use crate::fuse::{self, ByMeaning, ByWords, DEPTH, Fused};
+use crate::narrow::{self, Rescue};
 
 /// Which index answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,8 +99,11 @@ pub struct Hits {
     pub degraded: Option<String>,
     /// By words alone, because many searches waited: asking again gives the notes by meaning too.
     pub busy: bool,
-    /// A nearby spelling that has hits, when this one has none.
-    pub suggestion: Option<String>,
+    /// Words that few notes or none have, folded, with those spelt nearly so that were searched as well.
+    pub corrected: Vec<(String, Vec<String>)>,
+    /// Queries near this one that find something, where this one finds nothing or has a word that is
+    /// nowhere.
+    pub rescues: Vec<Rescue>,
     pub took: Duration,
 }
 
@@ -125,6 +129,10 @@ pub(crate) struct Ranked {
     total_is_exact: bool,
     degraded: Option<String>,
     filters_only: bool,
+    /// As in [`Hits`].
+    corrected: Vec<(String, Vec<String>)>,
+    /// The words were searched, and no note has them.
+    no_words: bool,
 }
 
 pub(crate) async fn search(
@@ -248,11 +256,14 @@ pub(crate) async fn rank(
 
     let mut degraded = None;
     let (mut words, mut total, mut complete, mut matching) = (Vec::new(), 0, true, None);
+    let (mut corrected, mut no_words) = (Vec::new(), false);
     if let Some(task) = words_task {
         match task.await.map_err(Error::internal)? {
             Ok(found) => {
                 total = found.total;
                 complete = found.complete;
+                corrected = found.corrected;
+                no_words = total == 0;
                 matching = Some(found.matching);
                 words = found
                     .hits
@@ -305,6 +316,8 @@ pub(crate) async fn rank(
             total_is_exact: complete,
             degraded,
             filters_only: lists_only,
+            corrected,
+            no_words,
         });
     }
     let weight = if by_words {
@@ -337,6 +350,8 @@ pub(crate) async fn rank(
         total_is_exact: complete && only_meaning == 0,
         degraded,
         filters_only: false,
+        corrected,
+        no_words,
     })
 }
 
@@ -437,6 +452,12 @@ fn present(
             head: head_of(note, title),
         });
     }
+    let rescues = match ranked.no_words || !ranked.corrected.is_empty() {
+        true if !query.text.trim().is_empty() => {
+            narrow::rescues(inner, query, hits.is_empty() && request.offset == 0)?
+        }
+        _ => Vec::new(),
+    };
     Ok(Hits {
         hits,
         total: ranked.total,
@@ -445,7 +466,8 @@ fn present(
         terms: inner.keyword().highlight_terms(query),
         degraded: ranked.degraded,
         busy: false,
-        suggestion: None,
+        corrected: ranked.corrected,
+        rescues,
         took: Duration::ZERO,
     })
 }

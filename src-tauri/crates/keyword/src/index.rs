@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use note::{Expr, NoteId, NoteSet, Query, Seq};
+use note::{Expr, NoteId, NoteSet, Query, Seq, Timestamp};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use tantivy::index::SegmentId;
@@ -24,7 +24,10 @@ use crate::search::{self, Request};
 use crate::segment::{DiskSegment, FreshNote};
 use crate::snapshot::{Disk, Snapshot};
 use crate::snippet;
-use crate::{Access, Change, KeywordError, KeywordHits, NoteDocument, Opened, Search, Snippet};
+use crate::{
+    Access, Change, FacetCounts, KeywordError, KeywordHits, NoteDocument, Opened, Search, Snippet,
+    facets,
+};
 
 /// What the writer buffers before it flushes a segment, in bytes; tantivy wants at least 15 MB.
 const WRITER_BYTES: usize = 24_000_000;
@@ -444,6 +447,42 @@ impl KeywordIndex {
     /// [`KeywordError::Damaged`] when the files cannot be read.
     pub fn matching(&self, expr: &Expr) -> Result<NoteSet, KeywordError> {
         self.with_planner(|snapshot, planner| search::matching(snapshot, planner, expr))
+    }
+
+    /// How many notes match.
+    ///
+    /// # Errors
+    /// [`KeywordError::Damaged`] when the files cannot be read.
+    pub fn count(&self, expr: &Expr) -> Result<usize, KeywordError> {
+        self.with_planner(|snapshot, planner| {
+            Ok(search::matches(snapshot, planner, expr, &|| false)?.len())
+        })
+    }
+
+    /// What the notes that match have in common: of each sort the `limit` most frequent. `starts`:
+    /// the ascending moments at which the counted periods of creation begin.
+    ///
+    /// # Errors
+    /// As for [`KeywordIndex::search`].
+    pub fn facets(
+        &self,
+        query: &Query,
+        limit: usize,
+        starts: &[Timestamp],
+        cancelled: &(dyn Fn() -> bool + Sync),
+    ) -> Result<FacetCounts, KeywordError> {
+        self.with_planner(|snapshot, planner| {
+            facets::facets(snapshot, planner, query, limit, starts, cancelled)
+        })
+    }
+
+    /// The words asked for, in quotes or not, that no note has, folded, each with the nearest word
+    /// that one has.
+    ///
+    /// # Errors
+    /// [`KeywordError::Damaged`] when the files cannot be read.
+    pub fn misspelt(&self, query: &Query) -> Result<Vec<(String, String)>, KeywordError> {
+        self.with_planner(|snapshot, planner| search::misspelt(snapshot, planner, query))
     }
 
     /// How a note's score came about, one reason a line; `None` if it is no hit.

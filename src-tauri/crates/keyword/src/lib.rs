@@ -4,6 +4,7 @@
 
 mod analysis;
 mod document;
+mod facets;
 mod index;
 mod language;
 mod plan;
@@ -22,6 +23,7 @@ use note::NoteId;
 use crate::snapshot::{Bits, Snapshot};
 
 pub use document::NoteDocument;
+pub use facets::FacetCounts;
 pub use index::{KeywordIndex, WRITER_THREADS};
 pub use schema::GENERATION;
 
@@ -74,6 +76,9 @@ pub struct KeywordHits {
     pub total: usize,
     /// False if the beginning of a word stands for so many that some were left out: then more match.
     pub complete: bool,
+    /// Words that few notes or none have, folded, and those spelt nearly so that they stand for as
+    /// well, the nearest first.
+    pub corrected: Vec<(String, Vec<String>)>,
     /// The notes that match, also those too far down to be among the hits.
     pub matching: Matching,
 }

@@ -30,6 +30,8 @@ const PREFIX_POSTINGS: usize = 400_000;
 const PREFIX_WEIGHT: f32 = 0.4;
 /// Terms that a misspelt word stands for, the nearest of them.
 const MAX_SIMILAR: usize = 12;
+/// Of these, as many as a person is told of.
+const MAX_CORRECTED: usize = 3;
 /// Misspelt words of one query that are forgiven; each costs a walk over the dictionary.
 const MAX_FUZZY: u32 = 6;
 /// A word that more notes have than this is taken to be spelt as meant.
@@ -82,6 +84,8 @@ pub(crate) struct Evaluation<'a> {
     pairs: Vec<Pair>,
     phrases: Vec<ShortPhrase>,
     fuzzy_left: u32,
+    /// Words that were forgiven: as typed, and the words that they stand for.
+    corrected: Vec<(String, Vec<String>)>,
     average_length: f32,
     /// The document to explain, and the explanation.
     trace: Option<(u32, Vec<String>)>,
@@ -116,6 +120,7 @@ impl<'a> Evaluation<'a> {
             pairs: Vec::new(),
             phrases: Vec::new(),
             fuzzy_left: MAX_FUZZY,
+            corrected: Vec::new(),
             average_length: (snapshot.length as f32 / snapshot.notes.max(1) as f32).max(1.0),
             trace: None,
         }
@@ -235,11 +240,12 @@ impl<'a> Evaluation<'a> {
         Ok(begun)
     }
 
-    /// The notes with words spelt nearly like the unit, if it is long enough to tell.
-    fn gather_similar(&mut self, unit: &Unit) -> Result<Bits, KeywordError> {
+    /// The indexed words that are spelt nearly like the unit, with their distance from it, the
+    /// nearest first; none if it is too short to tell.
+    fn similar(&mut self, unit: &Unit) -> Result<Vec<(usize, String)>, KeywordError> {
         let chars = unit.text.chars().count();
         let distance: u8 = match chars {
-            0..4 => return Ok(self.none()),
+            0..4 => return Ok(Vec::new()),
             4..8 => 1,
             _ => 2,
         };
@@ -247,7 +253,7 @@ impl<'a> Evaluation<'a> {
             || self.fuzzy_left == 0
             || unit.text.bytes().any(|b| b.is_ascii_digit())
         {
-            return Ok(self.none());
+            return Ok(Vec::new());
         }
         self.fuzzy_left -= 1;
         let spelling = Spelling::new(&unit.text, distance, unit.prefix)?;
@@ -276,9 +282,20 @@ impl<'a> Evaluation<'a> {
             .collect();
         ranked.sort_unstable();
         ranked.truncate(MAX_SIMILAR);
-        let sources: Vec<Source> = ranked
+        Ok(ranked.into_iter().map(|(edits, _, term)| (edits, term)).collect())
+    }
+
+    /// The notes with words spelt nearly like the unit.
+    fn gather_similar(&mut self, unit: &Unit) -> Result<Bits, KeywordError> {
+        let similar = self.similar(unit)?;
+        let others = similar.iter().map(|(_, term)| term).filter(|term| **term != unit.text);
+        let others: Vec<String> = others.take(MAX_CORRECTED).cloned().collect();
+        if !others.is_empty() && !unit.prefix {
+            self.corrected.push((unit.text.clone(), others));
+        }
+        let sources: Vec<Source> = similar
             .into_iter()
-            .flat_map(|(edits, _, term)| {
+            .flat_map(|(edits, term)| {
                 let weight = 1.0 / (1.0 + edits as f32 * 0.5);
                 let mut sources = Vec::new();
                 if unit.field != Some(Field::Title) {
@@ -830,9 +847,10 @@ pub(crate) fn search(
             title_exact: titles.contains(at),
         })
         .collect();
+    let corrected = std::mem::take(&mut evaluation.corrected);
     evaluation.finish();
     let matching = Matching { snapshot: Arc::clone(snapshot), bits: found };
-    Ok(KeywordHits { hits, total, complete, matching })
+    Ok(KeywordHits { hits, total, complete, corrected, matching })
 }
 
 impl Evaluation<'_> {
@@ -948,15 +966,26 @@ fn by_column(
     }
 }
 
+/// The documents that match, without scoring.
+pub(crate) fn matches(
+    snapshot: &Snapshot,
+    planner: &mut Planner,
+    expr: &Expr,
+    cancelled: &(dyn Fn() -> bool + Sync),
+) -> Result<Bits, KeywordError> {
+    let mut evaluation = Evaluation::new(snapshot, planner, expr, cancelled);
+    let found = evaluation.eval(expr, false)?;
+    evaluation.finish();
+    Ok(found)
+}
+
 /// The notes that match, without scoring.
 pub(crate) fn matching(
     snapshot: &Snapshot,
     planner: &mut Planner,
     expr: &Expr,
 ) -> Result<NoteSet, KeywordError> {
-    let mut evaluation = Evaluation::new(snapshot, planner, expr, &|| false);
-    let found = evaluation.eval(expr, false)?;
-    evaluation.finish();
+    let found = matches(snapshot, planner, expr, &|| false)?;
     let mut notes = NoteSet::default();
     for part in &snapshot.parts {
         for at in found.iter_between(part.base, part.base + part.segment.max_doc()) {
@@ -964,6 +993,41 @@ pub(crate) fn matching(
         }
     }
     Ok(notes)
+}
+
+/// The words asked for, in quotes or not, that no note has, each with the nearest word that one has.
+pub(crate) fn misspelt(
+    snapshot: &Snapshot,
+    planner: &mut Planner,
+    query: &Query,
+) -> Result<Vec<(String, String)>, KeywordError> {
+    let mut asked: Vec<Word> = Vec::new();
+    asked_for(&query.expr, &mut |expr| match expr {
+        Expr::Words(words) => asked.extend(words.iter().cloned()),
+        Expr::Phrase { text, field, .. } => {
+            let words = text.split_whitespace();
+            asked.extend(words.map(|word| Word {
+                text: word.to_owned(),
+                prefix: false,
+                field: *field,
+            }));
+        }
+        _ => {}
+    });
+    let mut evaluation = Evaluation::new(snapshot, planner, &query.expr, &|| false);
+    let planned = evaluation.planner.words(&asked, snapshot.languages);
+    let mut found = Vec::new();
+    for unit in planned.into_iter().flat_map(|word| word.units) {
+        let there = evaluation.gather_sources(&unit.sources)?;
+        evaluation.forget(&there);
+        if there.is_empty()
+            && let Some((_, nearest)) = evaluation.similar(&unit)?.into_iter().next()
+        {
+            found.push((unit.text, nearest));
+        }
+    }
+    evaluation.finish();
+    Ok(found)
 }
 
 /// How a note's score came about; `None` if it is no hit.

@@ -250,6 +250,57 @@ fn filters_narrow_and_sort() {
 }
 
 #[test]
+fn counts_what_notes_have_in_common() {
+    let note = |id: i64, tags: &[&str], notebook: &str, kind| NoteDocument {
+        tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+        notebook: notebook.to_owned(),
+        kind,
+        ..document(id, "title", if id == 4 { "crane" } else { "heron" })
+    };
+    let documents = [
+        note(1, &["Home/Lease"], "Work", Kind::Note),
+        note(2, &["home", "x"], "Work/Old", Kind::Pdf),
+        note(3, &[], "", Kind::Pdf),
+        note(4, &["home"], "Work", Kind::Pdf),
+        NoteDocument { trashed: true, ..note(5, &["home"], "Work", Kind::Pdf) },
+    ];
+    let counted = |list: &[(&str, usize)]| -> Vec<(String, usize)> {
+        list.iter().map(|(value, count)| ((*value).to_owned(), *count)).collect()
+    };
+    for (_folder, index) in both(&documents) {
+        let starts = [Timestamp(0), Timestamp(2), Timestamp(4)];
+        let query = query(words("heron"));
+        let facets = index.facets(&query, 3, &starts, &|| false).expect("a sound index");
+        assert_eq!(facets.total, 3);
+        assert_eq!(facets.kinds, [(Kind::Pdf, 2), (Kind::Note, 1)]);
+        assert_eq!(facets.tags, counted(&[("home", 2), ("home/lease", 1), ("x", 1)]));
+        assert_eq!(facets.notebooks, counted(&[("work", 2), ("work/old", 1)]));
+        assert_eq!(facets.periods, [1, 2, 0]);
+        let cancelled = index.facets(&query, 3, &starts, &|| true);
+        assert!(matches!(cancelled, Err(KeywordError::Cancelled)));
+    }
+}
+
+#[test]
+fn says_what_was_forgiven() {
+    let documents =
+        [document(1, "Lease", "the landlord and the deposit"), document(2, "x", "landlords")];
+    for (_folder, index) in both(&documents) {
+        let hits = find(&index, &query(words("landlrod deposit")));
+        let nearest = vec!["landlord".to_owned(), "landlords".to_owned()];
+        assert_eq!(hits.corrected, [("landlrod".to_owned(), nearest)]);
+        assert_eq!(find(&index, &query(words("deposit"))).corrected, []);
+        let misspelt = |expr| index.misspelt(&query(expr)).expect("a sound index");
+        assert_eq!(
+            misspelt(phrase("the landlrod", 0)),
+            [("landlrod".to_owned(), "landlord".to_owned())]
+        );
+        assert_eq!(misspelt(words("landlord lease qwrtz")), []);
+        assert_eq!(index.count(&words("landlord")).expect("a sound index"), 2);
+    }
+}
+
+#[test]
 fn stops_when_cancelled() {
     let [(_folder, index), _] = both(&[document(1, "a", "b")]);
     let search = Search { limit: 5, offset: 0, cancelled: &|| true };
