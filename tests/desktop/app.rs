@@ -3,21 +3,12 @@
 use std::fmt::Display;
 use std::mem::ManuallyDrop;
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
+use commonplace_tests::desk::{Desk, desktop_binary, wait_for};
+use commonplace_tests::processes::Group;
 use thirtyfour::prelude::*;
 use thirtyfour::{Capabilities, Key};
-
-use crate::desk::Desk;
-use crate::processes::Group;
-
-/// How long something on the screen may take on a busy machine before the test gives up. Not a measure of speed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
-
-/// How long to wait before looking again.
-const GLANCE: Duration = Duration::from_millis(50);
 
 /// The main window's title.
 pub(crate) const MAIN_TITLE: &str = "^Commonplace$";
@@ -48,19 +39,6 @@ pub(crate) struct App<'a> {
     group: Group,
 }
 
-/// The program that `cargo build --release --workspace` made, beside this test.
-pub(crate) fn binary() -> Result<PathBuf> {
-    let test = std::env::current_exe()?;
-    let folder = test.ancestors().nth(2).context("a test lies in target/release/deps")?;
-    let binary = folder.join("commonplace-desktop");
-    anyhow::ensure!(
-        binary.is_file(),
-        "{} is missing: run `cargo build --release --workspace`",
-        binary.display()
-    );
-    Ok(binary)
-}
-
 impl<'a> App<'a> {
     /// Starts the app on the desk's data folder and waits for what its main window shows first.
     pub(crate) async fn start(desk: &'a Desk) -> Result<Self> {
@@ -73,7 +51,8 @@ impl<'a> App<'a> {
             .await?;
 
         let mut capabilities = Capabilities::new();
-        let options = serde_json::json!({ "binary": binary()?, "args": ["--data", desk.data()] });
+        let options =
+            serde_json::json!({ "binary": desktop_binary()?, "args": ["--data", desk.data()] });
         capabilities.set("webkitgtk:browserOptions", options)?;
         let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities).await?;
         let app = Self { desk, driver: ManuallyDrop::new(driver), group };
@@ -183,25 +162,5 @@ impl<'a> App<'a> {
     /// What stands in the input or text field that a CSS selector finds.
     pub(crate) async fn value(&self, css: &str) -> Result<String> {
         Ok(self.find(css).await?.prop("value").await?.unwrap_or_default())
-    }
-}
-
-/// Looks again until `look` gives something.
-///
-/// # Errors
-/// If `look` fails, or gave nothing for all of [`PATIENCE`].
-pub(crate) async fn wait_for<T>(
-    what: impl Display,
-    mut look: impl AsyncFnMut() -> Result<Option<T>>,
-) -> Result<T> {
-    let started = Instant::now();
-    loop {
-        if let Some(found) = look().await? {
-            return Ok(found);
-        }
-        if started.elapsed() > PATIENCE {
-            bail!("waited {} s for {what}", PATIENCE.as_secs());
-        }
-        tokio::time::sleep(GLANCE).await;
     }
 }

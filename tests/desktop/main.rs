@@ -5,6 +5,4 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests may")]
 
 mod app;
-mod desk;
-mod processes;
 mod real_window;

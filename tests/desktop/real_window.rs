@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use commonplace_tests::desk::Desk;
 
 use crate::app::{App, Page, QUERY_BAR};
-use crate::desk::Desk;
 
 const HITS: &str = "[role=tabpanel]:not([hidden]) [role=listbox][aria-label=Hits] [role=option]";
 const TABS: &str = "[role=tablist][aria-label='Open tabs'] [role=tab]";

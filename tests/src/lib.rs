@@ -1,11 +1,13 @@
 //! Shared by the tests and the benches: where the shared data lies, judged sets and their scoring,
-//! what is measured with, and kill −9.
+//! what is measured with, kill −9, and a desktop for the real window.
 
 use std::path::PathBuf;
 
 pub mod bare_onnx;
 pub mod crash;
+pub mod desk;
 pub mod measure;
+pub mod processes;
 pub mod synthetic;
 pub mod trec;
 

@@ -4,29 +4,32 @@
 #![allow(clippy::print_stdout, reason = "printing is its job")]
 
 use std::collections::HashMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use commonplace_tests::bare_onnx::BareOnnx;
 use commonplace_tests::crash::{Crashes, child_folder, work_until_killed};
+use commonplace_tests::desk::{Desk, desktop_binary, wait_for};
 use commonplace_tests::measure::{
-    Figure, TestBed, median, percentile, queries, time_searches, two_kilobytes,
+    Figure, TestBed, median, percentile, queries, run, time_searches, two_kilobytes,
 };
 use commonplace_tests::model_dir;
+use commonplace_tests::processes::Group;
 use embed::{Embedder, LocalModel};
-use engine::{ImportRequest, Mode, ModelSource, SearchRequest};
+use engine::{Engine, ImportRequest, Mode, ModelSource, Options, SearchRequest};
 use note::NoteDraft;
 use tokio_util::sync::CancellationToken;
 
 #[derive(Parser)]
 #[command(name = "bench", about = "Print the product's figures")]
 struct Args {
-    /// Only these: import, embed, save, fresh, search, load, memory, crash [default: all but crash].
-    /// Search, load and memory need the whole corpus embedded, once for all runs, which takes about
+    /// Only these: import, embed, save, fresh, search, load, memory, window, crash [default: all but
+    /// crash]. Search, load, memory and window need the whole corpus embedded, once for all runs, which takes about
     /// 20 minutes of a core
     only: Vec<String>,
     /// How often crash kills a process in the middle of its work and checks what it left
@@ -40,17 +43,29 @@ struct Args {
     fresh: bool,
 }
 
+/// Set in a child whose memory is measured: the folder that it imports, or the data folder that it
+/// opens and searches with the queries on its input.
+const IMPORTER: &str = "COMMONPLACE_BENCH_IMPORTER";
+const SEARCHER: &str = "COMMONPLACE_BENCH_SEARCHER";
+
 const WORDS_SEARCH: &str = "words search, 38,405 notes, with snippets, p95";
 const BOTH_SEARCH: &str = "both search, 38,405 notes, with snippets, p95";
 const SAVES: usize = 300;
 const FRESH_SAVES: usize = 60;
 const QUERIES: usize = 400;
+const STARTS: usize = 5;
 
 #[tokio::main]
 async fn main() -> Result<()> {
     if let Some(dir) = child_folder() {
         let model = model_dir().context("the model is not installed")?;
         return work_until_killed(&dir, ModelSource::Dir(model)).await;
+    }
+    if let Some(folder) = std::env::var_os(IMPORTER) {
+        return import_alone(Path::new(&folder)).await;
+    }
+    if let Some(dir) = std::env::var_os(SEARCHER) {
+        return search_alone(Path::new(&dir)).await;
     }
     let args = Args::parse();
     let Some(bed) = TestBed::prepare(args.fresh)? else { return Ok(()) };
@@ -65,6 +80,7 @@ async fn main() -> Result<()> {
         for figure in bench.import_rate().await? {
             add(figure);
         }
+        add(bench.import_memory()?);
     }
     if wants("embed") {
         add(bench.embedding_rate()?);
@@ -81,6 +97,11 @@ async fn main() -> Result<()> {
         for figure in bench.searches(wants("load"), wants("memory")).await? {
             add(figure);
         }
+    }
+    if wants("window")
+        && let Some(figure) = bench.window().await?
+    {
+        add(figure);
     }
     if args.only.iter().any(|only| only == "crash") {
         for figure in bench.crashes(args.rounds).await? {
@@ -99,6 +120,104 @@ struct Bench {
 }
 
 impl Bench {
+    /// From the start of the app to the answer to the first key typed in its window, 38,405 notes in
+    /// the store; nothing, and a line that says so, where there is no desktop to be had.
+    async fn window(&self) -> Result<Option<Figure>> {
+        let skipped = |why: String| {
+            eprintln!("skipped: {why}");
+            Ok(None)
+        };
+        let program = match desktop_binary() {
+            Ok(program) => program,
+            Err(why) => return skipped(why.to_string()),
+        };
+        self.bed.fill(None).await?;
+        let (mut visible, mut answered) = (Vec::new(), Vec::new());
+        for _ in 0..STARTS {
+            let desk = match Desk::open("bench")? {
+                Ok(desk) => desk,
+                Err(why) => return skipped(why),
+            };
+            run(Command::new("cp").arg("-r").arg(&self.bed.filled).arg(desk.data()))?;
+            run(&mut Command::new("sync"))?;
+            let trace = desk.artefact("trace.json");
+            let mut app = desk.command(&program);
+            app.arg("--data").arg(desk.data()).arg("--trace").arg(&trace);
+            app.env("COMMONPLACE_MODEL", &self.bed.model);
+            let started = SystemTime::now();
+            let _app = Group::start(&mut app, &desk.artefact("app.log"))?;
+            desk.focus("^Commonplace$").await?;
+            visible.push(started.elapsed()?.as_secs_f64() * 1e3);
+            let before = searches(&trace)?.len();
+            let answer = wait_for("the first answer", async || {
+                desk.type_text("t")?;
+                Ok(searches(&trace)?.get(before).copied())
+            });
+            answered.push(answer.await?.duration_since(started)?.as_secs_f64() * 1e3);
+        }
+        Ok(Some(Figure {
+            name: "start to the answer to the first typed key, 38,405 notes",
+            value: median(&mut answered),
+            unit: "ms",
+            bound: 1500.0,
+            at_most: true,
+            detail: format!(
+                "max {:.0} ms of {STARTS} starts; window there after {:.0} ms",
+                percentile(&mut answered, 100),
+                median(&mut visible)
+            ),
+        }))
+    }
+
+    /// What a process of its own prints in megabytes.
+    fn measured(&self, variable: &str, folder: &Path, input: &str) -> Result<(f64, f64)> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .env(variable, folder)
+            .env("COMMONPLACE_MODEL", &self.bed.model)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        child.stdin.take().context("the child has no input")?.write_all(input.as_bytes())?;
+        let output = child.wait_with_output()?;
+        let text = String::from_utf8(output.stdout)?;
+        let mut numbers = text.split_whitespace().map(str::parse::<f64>);
+        match (numbers.next(), numbers.next()) {
+            (Some(Ok(first)), Some(Ok(second))) if output.status.success() => Ok((first, second)),
+            _ => bail!("the measured process ended with {}: {text:?}", output.status),
+        }
+    }
+
+    /// Of a process that has the whole corpus open and searched in it.
+    fn memory(&self, queries: &[(String, bool)]) -> Result<Figure> {
+        let lines: String = queries.iter().map(|(query, _)| format!("{query}\n")).collect();
+        let dir = self.bed.copy(&self.bed.filled, "memory")?;
+        let (resident, anonymous) = self.measured(SEARCHER, &dir, &lines)?;
+        Ok(Figure {
+            name: "memory of the engine, 38,405 notes, model loaded (RSS)",
+            value: resident,
+            unit: "MB",
+            bound: 400.0,
+            at_most: true,
+            detail: format!(
+                "{anonymous:.0} MB of it anonymous; after {} searches",
+                2 * queries.len()
+            ),
+        })
+    }
+
+    /// The most memory that an import of the whole corpus takes, until all is found by words.
+    fn import_memory(&self) -> Result<Figure> {
+        let (peak, after) = self.measured(IMPORTER, &self.bed.corpus, "")?;
+        Ok(Figure {
+            name: "peak memory of an import of 38,405 files (RSS)",
+            value: peak,
+            unit: "MB",
+            bound: 500.0,
+            at_most: true,
+            detail: format!("{after:.0} MB when it was done; the model loaded"),
+        })
+    }
+
     /// Files per second until all are found by words, against tantivy alone on the same texts.
     async fn import_rate(&self) -> Result<Vec<Figure>> {
         let engine = self.bed.open(&self.bed.scratch("import")).await?;
@@ -357,15 +476,7 @@ impl Bench {
             });
         }
         if memory {
-            let resident = engine.diagnostics().await?.resident_bytes;
-            figures.push(Figure {
-                name: "memory of the engine, model loaded (RSS)",
-                value: resident.context("this system does not tell")? as f64 / 1e6,
-                unit: "MB",
-                bound: 400.0,
-                at_most: true,
-                detail: "after the searches above".into(),
-            });
+            figures.push(self.memory(&queries)?);
         }
         if load {
             let folder = self.bed.load_files("load", usize::MAX)?;
@@ -429,4 +540,65 @@ fn bare_tantivy(texts: &[String], dir: &Path) -> Result<f64> {
     }
     writer.commit()?;
     Ok(texts.len() as f64 / started.elapsed().as_secs_f64())
+}
+
+/// When the searches in a trace file were answered.
+fn searches(trace: &Path) -> Result<Vec<SystemTime>> {
+    let mut ended = Vec::new();
+    for line in std::fs::read_to_string(trace)?.lines() {
+        // The last line may be half written.
+        let Ok(line) = serde_json::from_str::<serde_json::Value>(line) else { continue };
+        if line["span"]["name"] == "search" && line["fields"]["message"] == "close" {
+            let time = line["timestamp"].as_str().context("a line without a time")?;
+            ended.push(time.parse::<jiff::Timestamp>()?.into());
+        }
+    }
+    Ok(ended)
+}
+
+/// An engine with the model loaded.
+async fn open_warm(dir: &Path) -> Result<Engine> {
+    let engine = Engine::open(Options::new(dir, ModelSource::Installed)).await?;
+    let warm =
+        SearchRequest { text: "warm".into(), wait_for_model: true, limit: 1, ..Default::default() };
+    engine.search(warm, CancellationToken::new()).await?;
+    Ok(engine)
+}
+
+/// In a child: imports and prints the process's peak and present memory in megabytes.
+async fn import_alone(folder: &Path) -> Result<()> {
+    let home = tempfile::tempdir_in(folder.parent().context("the corpus has no parent")?)?;
+    let engine = open_warm(home.path()).await?;
+    let request = ImportRequest { roots: vec![folder.to_owned()], notebook: String::new() };
+    let id = engine.import(request).await?;
+    engine.import_ended(id).await?;
+    let mut updates = engine.status();
+    while engine.status_now().await?.words_pending > 0 {
+        updates.changed().await?;
+    }
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
+    let kilobytes: f64 = peak.split_whitespace().next().context("no figure in VmHWM")?.parse()?;
+    let now = engine.diagnostics().await?.resident_bytes.context("this system does not tell")?;
+    println!("{} {}", kilobytes * 1024.0 / 1e6, now as f64 / 1e6);
+    engine.close().await?;
+    Ok(())
+}
+
+/// In a child: searches for every line of its input by words and by both, and prints the process's
+/// resident and anonymous memory in megabytes.
+async fn search_alone(dir: &Path) -> Result<()> {
+    let engine = open_warm(dir).await?;
+    engine.settled().await?;
+    for line in std::io::stdin().lines() {
+        let query = [(line?, false)];
+        time_searches(&engine, &query, Mode::Words).await?;
+        time_searches(&engine, &query, Mode::Both).await?;
+    }
+    let diagnostics = engine.diagnostics().await?;
+    let resident = diagnostics.resident_bytes.context("this system does not tell")?;
+    let anonymous = diagnostics.anonymous_bytes.context("this system does not tell")?;
+    println!("{} {}", resident as f64 / 1e6, anonymous as f64 / 1e6);
+    engine.close().await?;
+    Ok(())
 }

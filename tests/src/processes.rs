@@ -15,21 +15,21 @@ use anyhow::{Context, Result, bail};
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// A process in a group of its own; dropping it kills the group.
-pub(crate) struct Group {
+pub struct Group {
     child: Child,
     lines: Option<mpsc::Receiver<String>>,
 }
 
 impl Group {
     /// Starts a program with all it prints going to `log`.
-    pub(crate) fn start(command: &mut Command, log: &Path) -> Result<Self> {
+    pub fn start(command: &mut Command, log: &Path) -> Result<Self> {
         let file = File::options().create(true).append(true).open(log)?;
         command.stdout(file.try_clone()?);
         Self::spawn(command.stderr(file))
     }
 
     /// Starts a program whose lines are read, beginning with one that tells that it came up.
-    pub(crate) fn start_and_read_line(command: &mut Command, log: &Path) -> Result<(Self, String)> {
+    pub fn start_and_read_line(command: &mut Command, log: &Path) -> Result<(Self, String)> {
         let file = File::options().create(true).append(true).open(log)?;
         let mut group = Self::spawn(command.stdout(Stdio::piped()).stderr(file))?;
         group.lines = Some(group.read_lines()?);
@@ -38,7 +38,7 @@ impl Group {
     }
 
     /// Waits for the next line that the program prints.
-    pub(crate) fn read_line(&self) -> Result<String> {
+    pub fn read_line(&self) -> Result<String> {
         let lines = self.lines.as_ref().context("its lines are not read")?;
         lines.recv_timeout(LIMIT).context("a helper program is silent")
     }
@@ -75,7 +75,7 @@ impl Drop for Group {
 }
 
 /// Runs a program to its end and gives what it printed.
-pub(crate) fn output(command: &mut Command) -> Result<String> {
+pub fn output(command: &mut Command) -> Result<String> {
     let output = command.output().with_context(|| format!("{command:?} cannot be started"))?;
     if !output.status.success() {
         bail!(
@@ -88,7 +88,7 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
 }
 
 /// Whether a program of that name is on the PATH.
-pub(crate) fn on_path(program: &str) -> bool {
+pub fn on_path(program: &str) -> bool {
     std::env::var_os("PATH")
         .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
 }

@@ -1,20 +1,27 @@
-//! A desktop for one test: screen, window manager, session bus, home folder, keyboard and mouse.
+//! A desktop for one test or bench: screen, window manager, session bus, home folder, keyboard and mouse.
 
+use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
-use crate::app::wait_for;
 use crate::processes::{Group, on_path, output};
 
 /// Programs that come from system packages; `cargo xtask setup` installs them.
 const PROGRAMS: [&str; 6] =
     ["Xvfb", "openbox", "dbus-daemon", "WebKitWebDriver", "xdotool", "import"];
 
-pub(crate) struct Desk {
+/// How long something on the screen may take on a busy machine before the test gives up. Not a measure of speed.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How long to wait before looking again.
+const GLANCE: Duration = Duration::from_millis(50);
+
+pub struct Desk {
     // Ended in this order: the bus and the window manager before the screen.
     _bus: Group,
     _manager: Group,
@@ -30,7 +37,7 @@ impl Desk {
     /// Sets the desktop up, or says why that cannot be.
     ///
     /// `name` is the folder below tests/artefacts for its pictures and logs.
-    pub(crate) fn open(name: &str) -> Result<Result<Self, String>> {
+    pub fn open(name: &str) -> Result<Result<Self, String>> {
         if let Some(missing) = PROGRAMS.into_iter().find(|program| !on_path(program)) {
             return Ok(Err(format!("{missing} is not installed; `cargo xtask setup` installs it")));
         }
@@ -83,24 +90,24 @@ impl Desk {
     }
 
     /// A program that runs on this desktop.
-    pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         set(&mut command, &self.display, &self.bus_address, self.home.path());
         command
     }
 
     /// The folder that the app under test keeps its notes in.
-    pub(crate) fn data(&self) -> PathBuf {
+    pub fn data(&self) -> PathBuf {
         self.home.path().join("notes")
     }
 
     /// A file of this test below tests/artefacts.
-    pub(crate) fn artefact(&self, name: &str) -> PathBuf {
+    pub fn artefact(&self, name: &str) -> PathBuf {
         self.artefacts.join(name)
     }
 
     /// Keeps a picture of the whole screen, once it stands still: a page is painted some time after it changed.
-    pub(crate) fn picture(&self, step: &str) -> Result<()> {
+    pub fn picture(&self, step: &str) -> Result<()> {
         // Something may turn for as long as it likes.
         const TRIES: usize = 6;
         let number = self.pictures.fetch_add(1, Ordering::Relaxed) + 1;
@@ -120,17 +127,17 @@ impl Desk {
     }
 
     /// Real keyboard and mouse input, in xdotool's words.
-    pub(crate) fn xdotool(&self, arguments: &[&str]) -> Result<String> {
+    pub fn xdotool(&self, arguments: &[&str]) -> Result<String> {
         output(self.command("xdotool").args(arguments))
     }
 
     /// Presses keys together, wherever the focus is, as with `ctrl+alt+space`.
-    pub(crate) fn press(&self, keys: &str) -> Result<()> {
+    pub fn press(&self, keys: &str) -> Result<()> {
         self.xdotool(&["key", "--clearmodifiers", keys]).map(drop)
     }
 
     /// Waits for a visible window whose title matches the expression and gives it the keyboard.
-    pub(crate) async fn focus(&self, title: &str) -> Result<()> {
+    pub async fn focus(&self, title: &str) -> Result<()> {
         let window = wait_for(format!("a window titled {title}"), async || {
             // It fails while there is none.
             let found =
@@ -141,13 +148,13 @@ impl Desk {
     }
 
     /// Types into whatever window has the keyboard.
-    pub(crate) fn type_text(&self, text: &str) -> Result<()> {
+    pub fn type_text(&self, text: &str) -> Result<()> {
         self.xdotool(&["type", "--delay", "20", text]).map(drop)
     }
 
     /// Drags `paths` from another program's window at the lower right of the screen to `x`, `y`; `over` runs while they
     /// hang over that place, before they are let go.
-    pub(crate) async fn drag_files(
+    pub async fn drag_files(
         &self,
         paths: &[PathBuf],
         (x, y): (i64, i64),
@@ -207,4 +214,37 @@ fn set<'a>(
         .env("XDG_RUNTIME_DIR", home.join("runtime"))
         .env("LANG", "C.UTF-8")
         .env("NO_AT_BRIDGE", "1")
+}
+
+/// Looks again until `look` gives something.
+///
+/// # Errors
+/// If `look` fails, or gave nothing for all of [`PATIENCE`].
+pub async fn wait_for<T>(
+    what: impl Display,
+    mut look: impl AsyncFnMut() -> Result<Option<T>>,
+) -> Result<T> {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = look().await? {
+            return Ok(found);
+        }
+        if started.elapsed() > PATIENCE {
+            bail!("waited {} s for {what}", PATIENCE.as_secs());
+        }
+        tokio::time::sleep(GLANCE).await;
+    }
+}
+
+/// The program that `cargo build --release --workspace` made, beside this one or above its folder.
+///
+/// # Errors
+/// It was not built.
+pub fn desktop_binary() -> Result<PathBuf> {
+    let this = std::env::current_exe()?;
+    let found = this.ancestors().skip(1).take(2).map(|dir| dir.join("commonplace-desktop"));
+    found
+        .into_iter()
+        .find(|file| file.is_file())
+        .context("commonplace-desktop is missing: run `cargo build --release --workspace`")
 }
