@@ -56,6 +56,34 @@ fn filters_narrow_both_indexes() {
 }
 
 #[test]
+fn a_language_that_the_model_was_not_taught_is_ranked_by_words() {
+    let Some(model) = real_model() else { return };
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = open_with(dir.path(), model).await;
+        let english =
+            save(&engine, "Moving out", "We get our money back within thirty days.").await;
+        for (title, body) in [
+            ("敷金", "敷金は退去後三十日以内に返還されます。"),
+            ("図書館", "公立図書館は毎週月曜日が休館日です。"),
+            ("天気", "明日の天気は晴れのち曇りでしょう。"),
+        ] {
+            save(&engine, title, body).await;
+        }
+        settle(&engine).await;
+        let words = search(&engine, "敷金 返還", Mode::Words).await;
+        let both = search(&engine, "敷金 返還", Mode::Both).await;
+        let japanese: Vec<_> = ids(&both).into_iter().filter(|id| *id != english).collect();
+        assert_eq!(japanese, ids(&words));
+        assert!(both.hits[0].explanation.contains("was not taught"), "{:?}", both.hits[0]);
+        let hits = search(&engine, "when is the deposit repaid", Mode::Both).await;
+        assert_eq!(ids(&hits), [english]);
+        assert_eq!(hits.hits[0].why, Why::Meaning);
+        engine.close().await.unwrap();
+    });
+}
+
+#[test]
 fn a_query_that_finds_nothing_says_what_would() {
     run(async {
         let dir = tempfile::tempdir().unwrap();

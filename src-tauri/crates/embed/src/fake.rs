@@ -26,6 +26,10 @@ impl Embedder for FakeEmbedder {
         text.split_whitespace().count()
     }
 
+    fn languages(&self) -> Option<&[&str]> {
+        None
+    }
+
     fn embed_query(&self, text: &str) -> Result<Vec<f32>, EmbedError> {
         // A word is a direction: its hash gives the coordinates. The first coordinate is
         // always there, so that a text without words has a direction too.

@@ -28,6 +28,9 @@ pub trait Embedder: Send + Sync {
 
     fn count_tokens(&self, text: &str) -> usize;
 
+    /// ISO 639-1 codes of the languages that it was taught; `None`: any that matter.
+    fn languages(&self) -> Option<&[&str]>;
+
     /// Embeds one short text at once: never waits for [`embed`](Self::embed).
     fn embed_query(&self, text: &str) -> Result<Vec<f32>, EmbedError>;
 

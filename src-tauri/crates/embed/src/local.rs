@@ -17,6 +17,9 @@ use crate::{EmbedError, Embedder};
 /// Tokens the model reads, its two own included: what MiniLM was trained on.
 const WINDOW: usize = 256;
 const SPECIAL_TOKENS: usize = 2;
+/// Vocabularies of one language have some ten thousand tokens (BERT's English one 30,522), those of
+/// multilingual models a multiple (mBERT 119,547, XLM-R 250,002).
+const MULTILINGUAL_VOCABULARY: usize = 60_000;
 
 /// Tokens of one batch, padding included. Larger ones are no faster on a core and keep their
 /// memory: 64 texts of 256 tokens would hold 3 GB.
@@ -113,6 +116,10 @@ impl Embedder for LocalModel {
             rest = &rest[piece.len()..];
         }
         count
+    }
+
+    fn languages(&self) -> Option<&[&str]> {
+        (self.tokenizer.get_vocab_size(false) < MULTILINGUAL_VOCABULARY).then_some(&["en"])
     }
 
     fn embed_query(&self, text: &str) -> Result<Vec<f32>, EmbedError> {

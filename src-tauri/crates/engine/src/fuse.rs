@@ -35,6 +35,8 @@ pub(crate) struct Fused {
     pub(crate) similarity: Option<f32>,
     pub(crate) chunk: Option<u16>,
     pub(crate) title_exact: bool,
+    /// The model was not taught the note's language: its words alone count.
+    pub(crate) foreign: bool,
 }
 
 /// The best chunk of each note, best first, at most [`DEPTH`] notes.
@@ -66,8 +68,14 @@ fn normalise(scores: impl Iterator<Item = f32> + Clone) -> impl Fn(f32) -> f32 {
 }
 
 /// Fuses both lists: `(1 − weight) · words + weight · meaning` of the normalised scores, where a
-/// note that is missing from a list has 0 there. Exact titles come first; ties keep the order by words.
-pub(crate) fn fuse(words: &[ByWords], meaning: &[ByMeaning], weight: f32) -> Vec<Fused> {
+/// note that is missing from a list has 0 there. For notes that are not `understood` the weight is
+/// 0. Exact titles come first; ties keep the order by words.
+pub(crate) fn fuse(
+    words: &[ByWords],
+    meaning: &[ByMeaning],
+    weight: f32,
+    understood: impl Fn(NoteId) -> bool,
+) -> Vec<Fused> {
     let of_words = normalise(words.iter().map(|hit| hit.score));
     let of_meaning = normalise(meaning.iter().map(|hit| hit.similarity));
     let mut fused: Vec<Fused> = words
@@ -76,20 +84,22 @@ pub(crate) fn fuse(words: &[ByWords], meaning: &[ByMeaning], weight: f32) -> Vec
         .map(|(rank, hit)| {
             // Deeper hits count nothing here, so that a longer list never changes the order above it.
             let part = if rank < DEPTH { of_words(hit.score) } else { 0.0 };
+            let foreign = !understood(hit.note);
             Fused {
                 note: hit.note,
-                score: (1.0 - weight) * part,
+                score: if foreign { part } else { (1.0 - weight) * part },
                 words: Some(part),
                 meaning: None,
                 similarity: None,
                 chunk: None,
                 title_exact: hit.title_exact,
+                foreign,
             }
         })
         .collect();
     let place: HashMap<NoteId, usize> =
         words.iter().enumerate().map(|(index, hit)| (hit.note, index)).collect();
-    for hit in meaning {
+    for hit in meaning.iter().filter(|hit| understood(hit.note)) {
         let part = of_meaning(hit.similarity);
         let index = *place.get(&hit.note).unwrap_or(&fused.len());
         if index == fused.len() {
@@ -101,6 +111,7 @@ pub(crate) fn fuse(words: &[ByWords], meaning: &[ByMeaning], weight: f32) -> Vec
                 similarity: None,
                 chunk: None,
                 title_exact: false,
+                foreign: false,
             });
         }
         let entry = &mut fused[index];
@@ -131,7 +142,7 @@ mod tests {
     }
 
     fn check(by_words: &[(i64, f32)], by_meaning: &[(i64, f32)], weight: f32, expected: &[i64]) {
-        let order: Vec<i64> = fuse(&words(by_words), &meaning(by_meaning), weight)
+        let order: Vec<i64> = fuse(&words(by_words), &meaning(by_meaning), weight, |_| true)
             .iter()
             .map(|hit| hit.note.0)
             .collect();
@@ -147,10 +158,23 @@ mod tests {
     }
 
     #[test]
+    fn notes_that_the_model_cannot_read_are_ranked_by_their_words() {
+        let by_words = words(&[(1, 9.0), (2, 8.0), (3, 1.0)]);
+        let by_meaning = meaning(&[(3, 0.9), (4, 0.8), (2, 0.1)]);
+        let fused = fuse(&by_words, &by_meaning, 0.5, |_| false);
+        let order: Vec<i64> = fused.iter().map(|hit| hit.note.0).collect();
+        assert_eq!(order, [1, 2, 3]);
+        assert!(fused.iter().all(|hit| hit.foreign && hit.meaning.is_none()));
+        // One that it can read is not pushed back by the others.
+        let fused = fuse(&by_words, &by_meaning, 0.5, |note| note.0 == 4);
+        assert!(fused.iter().any(|hit| hit.note == NoteId(4) && hit.meaning.is_some()));
+    }
+
+    #[test]
     fn an_exact_title_comes_first() {
         let mut by_words = words(&[(1, 9.0), (2, 1.0)]);
         by_words[1].title_exact = true;
-        let fused = fuse(&by_words, &meaning(&[(1, 0.9)]), 0.5);
+        let fused = fuse(&by_words, &meaning(&[(1, 0.9)]), 0.5, |_| true);
         assert_eq!(fused[0].note, NoteId(2));
     }
 
@@ -159,7 +183,10 @@ mod tests {
         let all: Vec<(i64, f32)> = (0..150).map(|id| (id, 7.0)).collect();
         let near: Vec<(i64, f32)> = (60..140).map(|id| (id, 0.3 + id as f32 / 1000.0)).collect();
         let order = |depth: usize| -> Vec<i64> {
-            fuse(&words(&all[..depth]), &meaning(&near), 0.5).iter().map(|h| h.note.0).collect()
+            fuse(&words(&all[..depth]), &meaning(&near), 0.5, |_| true)
+                .iter()
+                .map(|h| h.note.0)
+                .collect()
         };
         let (short, long) = (order(100), order(150));
         assert_eq!(short[..], long[..short.len()]);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use note::{Chip, Note, NoteHead, NoteId, Query, Sort};
+use note::{Chip, Note, NoteHead, NoteId, NoteSet, Query, Sort};
 use tokio_util::sync::CancellationToken;
 
 use crate::diagnostics::Operation;
@@ -118,6 +118,8 @@ const WINDOW: usize = 8 * 1024;
 const WINDOWS: usize = 16;
 /// More chunks than hits are asked for, since several may belong to one note.
 const CHUNKS_PER_NOTE: usize = 3;
+/// How much meaning counts against words: see [`fuse::fuse`].
+const MEANING_WEIGHT: f32 = 0.5;
 /// Below this cosine similarity all-MiniLM-L6-v2 calls two texts unrelated; such notes are not
 /// shown for their meaning alone.
 const UNRELATED: f32 = 0.18;
@@ -308,6 +310,7 @@ pub(crate) async fn rank(
                 similarity: None,
                 chunk: None,
                 title_exact: hit.title_exact,
+                foreign: false,
             })
             .collect();
         return Ok(Ranked {
@@ -320,17 +323,16 @@ pub(crate) async fn rank(
             no_words,
         });
     }
-    let weight = if by_words {
-        inner.model().ready().map_or(0.0, |model| meaning_weight(model.as_ref(), query))
-    } else {
-        1.0
+    let weight = if by_words { MEANING_WEIGHT } else { 1.0 };
+    let understood = match by_words {
+        true => understood(inner, &words, &meaning)?,
+        false => None,
     };
-    let mut fused = fuse::fuse(&words, &meaning, weight);
+    let mut fused = fuse::fuse(&words, &meaning, weight, |note| {
+        understood.as_ref().is_none_or(|understood| understood.contains(note))
+    });
     if by_words {
-        let confident = weight > 0.0;
-        fused.retain(|hit| {
-            hit.words.is_some() || (confident && hit.similarity.is_some_and(|s| s >= UNRELATED))
-        });
+        fused.retain(|hit| hit.words.is_some() || hit.similarity.is_some_and(|s| s >= UNRELATED));
     } else {
         total = fused.len();
     }
@@ -389,9 +391,16 @@ fn meaning_list(
     Ok(MeaningList { notes: fuse::best_per_note(&hits), incomplete })
 }
 
-/// How much the model's list counts against the words' list: see [`fuse::fuse`].
-fn meaning_weight(_model: &dyn embed::Embedder, _query: &Query) -> f32 {
-    0.5
+/// The notes of both lists in a language that the model was taught; `None`: it does not matter.
+fn understood(inner: &Inner, words: &[ByWords], meaning: &[ByMeaning]) -> Result<Option<NoteSet>> {
+    let model = inner.model().ready();
+    let Some(languages) = model.as_ref().and_then(|model| model.languages()) else {
+        return Ok(None);
+    };
+    let notes = words.iter().map(|hit| hit.note).chain(meaning.iter().map(|hit| hit.note));
+    let notes: NoteSet = notes.collect();
+    let notes: Vec<NoteId> = notes.iter().collect();
+    Ok(Some(inner.keyword().mostly_in(&notes, languages)?))
 }
 
 /// Reads what is shown of one page of a ranked list.
@@ -514,6 +523,9 @@ fn explain(hit: &Fused, filters_only: bool, sort: Sort) -> String {
     }
     if let (Some(part), Some(similarity)) = (hit.meaning, hit.similarity) {
         parts.push(format!("by meaning {part:.2} (similarity {similarity:.2})"));
+    }
+    if hit.foreign {
+        parts.push("in a language that the model for meaning was not taught".to_owned());
     }
     format!("{}; score {:.3}", parts.join(", "), hit.score)
 }

@@ -1,6 +1,8 @@
 //! Note → what is indexed of it: four fields, each a list of terms with one term a line. The disk
 //! index and the notes in memory are both built from these lines, so they agree by construction.
 
+use std::collections::BTreeMap;
+
 use note::{Kind, NoteId, Timestamp};
 use rustc_hash::FxHashSet;
 
@@ -87,6 +89,8 @@ pub(crate) enum Facet<'a> {
     Title(&'a str),
     /// A language that stems were made by.
     Language(&'static str),
+    /// The code of the language that most words are in.
+    Mostly(&'a str),
     Pinned,
     Trashed,
     Task,
@@ -109,6 +113,7 @@ impl Facet<'_> {
                 format!("={}", &words[..words.floor_char_boundary(MAX)])
             }
             Facet::Language(code) => format!("l{code}"),
+            Facet::Mostly(code) => format!("m{code}"),
             Facet::Pinned => "!pinned".to_owned(),
             Facet::Trashed => "!trashed".to_owned(),
             Facet::Task => "!task".to_owned(),
@@ -187,6 +192,7 @@ impl Analyser {
         let title_end = self.words.marks.len();
         self.read(&note.text, &mut text);
         let language = TextLanguage::detect(&note.text, self.words.marks.iter().copied());
+        let mut tally = Tally::default();
         let title_words = title.lines().zip(0..title_end);
         let body_words = text.lines().zip(title_end..);
         let mut accented = self.words.accented.iter().peekable();
@@ -201,6 +207,7 @@ impl Analyser {
                 }
                 _ => word,
             };
+            tally.add(self.words.shapes[index], lower, language);
             if language.is_stop_word(self.words.marks[index]) {
                 continue;
             }
@@ -238,7 +245,7 @@ impl Analyser {
                 }
             });
         }
-        let filter = facet_lines(note, &title, languages);
+        let filter = facet_lines(note, &title, languages, tally.language());
         Lines {
             id: note.id,
             created: note.created,
@@ -278,7 +285,38 @@ fn sort_title(title: &str) -> String {
     folded[..folded.floor_char_boundary(MAX)].to_owned()
 }
 
-fn facet_lines(note: &NoteDocument, title: &str, languages: Languages) -> String {
+/// How many words of a note are in which language.
+#[derive(Default)]
+struct Tally {
+    known: BTreeMap<&'static str, u32>,
+    /// In languages that are not told apart.
+    others: u32,
+}
+
+impl Tally {
+    fn add(&mut self, shape: Shape, lower: &str, language: TextLanguage) {
+        if lower.starts_with(|c: char| c.is_ascii_digit()) {
+            return;
+        }
+        match language.of_word(lower).filter(|_| shape == Shape::Word) {
+            Some(language) => *self.known.entry(language.code()).or_default() += 1,
+            None => self.others += 1,
+        }
+    }
+
+    /// The code of the language that most are in, if it is told.
+    fn language(&self) -> Option<&'static str> {
+        let (code, count) = self.known.iter().max_by_key(|(_, count)| **count)?;
+        (*count >= self.others).then_some(code)
+    }
+}
+
+fn facet_lines(
+    note: &NoteDocument,
+    title: &str,
+    languages: Languages,
+    language: Option<&str>,
+) -> String {
     let mut out = String::new();
     let mut push = |facet: Facet<'_>| {
         out.push_str(&facet.term());
@@ -301,6 +339,9 @@ fn facet_lines(note: &NoteDocument, title: &str, languages: Languages) -> String
     }
     for language in languages.iter() {
         push(Facet::Language(language.code()));
+    }
+    if let Some(language) = language {
+        push(Facet::Mostly(language));
     }
     if !title.is_empty() {
         push(Facet::Title(&title_words(title)));

@@ -449,6 +449,15 @@ impl KeywordIndex {
         self.with_planner(|snapshot, planner| search::matching(snapshot, planner, expr))
     }
 
+    /// Those of the notes that are mostly in one of the languages, given by their ISO 639-1 codes.
+    /// A language counts only if its words can be stemmed here.
+    ///
+    /// # Errors
+    /// [`KeywordError::Damaged`] when the files cannot be read.
+    pub fn mostly_in(&self, notes: &[NoteId], languages: &[&str]) -> Result<NoteSet, KeywordError> {
+        self.with_planner(|snapshot, _| Ok(snapshot.mostly_in(notes, languages)?))
+    }
+
     /// How many notes match.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use tantivy::{IndexSettings, TantivyDocument};
 use crate::document::{Lines, Pool};
 
 /// Counts up whenever analysis or schema change: an index of another generation is rebuilt.
-pub const GENERATION: u32 = 1;
+pub const GENERATION: u32 = 2;
 
 const LINES: &str = "lines";
 

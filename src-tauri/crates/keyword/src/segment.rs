@@ -379,6 +379,39 @@ impl Segment {
         }
     }
 
+    /// Visits those of the ascending `docs` that have the term.
+    pub(crate) fn among(
+        &self,
+        pool: Pool,
+        term: &str,
+        docs: &[u32],
+        visit: &mut dyn FnMut(u32),
+    ) -> io::Result<()> {
+        match self {
+            Segment::Disk(segment) => {
+                let Some(info) = segment.info(pool, term)? else { return Ok(()) };
+                let mut postings = segment.pools[pool as usize]
+                    .read_postings_from_terminfo(&info, IndexRecordOption::Basic)?;
+                for &doc in docs {
+                    if postings.doc() < doc {
+                        postings.seek(doc);
+                    }
+                    if postings.doc() == doc {
+                        visit(doc);
+                    }
+                }
+            }
+            Segment::Fresh(notes) => {
+                for &doc in
+                    docs.iter().filter(|doc| notes[**doc as usize].find(pool, term).is_some())
+                {
+                    visit(doc);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Visits the documents of the terms with a prefix, once for each term; of the most frequent ones
     /// if looking at all would exceed `limits` (terms, documents). False if not all were visited.
     /// Between terms `go_on` is asked.

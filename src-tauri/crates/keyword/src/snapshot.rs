@@ -4,7 +4,7 @@
 use std::io;
 use std::sync::Arc;
 
-use note::NoteId;
+use note::{NoteId, NoteSet};
 
 use crate::document::{Facet, Pool};
 use crate::language::Languages;
@@ -210,6 +210,28 @@ impl Snapshot {
     pub(crate) fn id(&self, at: u32) -> NoteId {
         let (segment, doc) = self.place(at);
         segment.id(doc)
+    }
+
+    /// Those of the notes that are mostly in one of the languages, given by their codes.
+    pub(crate) fn mostly_in(&self, notes: &[NoteId], languages: &[&str]) -> io::Result<NoteSet> {
+        let mut ats = Vec::with_capacity(notes.len());
+        for note in notes {
+            ats.extend(self.find(*note)?);
+        }
+        ats.sort_unstable();
+        let mut found = NoteSet::default();
+        for part in &self.parts {
+            let from = ats.partition_point(|at| *at < part.base);
+            let until = ats.partition_point(|at| *at < part.base + part.segment.max_doc());
+            let docs: Vec<u32> = ats[from..until].iter().map(|at| at - part.base).collect();
+            for language in languages {
+                let term = Facet::Mostly(language).term();
+                part.segment.among(Pool::Filter, &term, &docs, &mut |doc| {
+                    found.insert(part.segment.id(doc));
+                })?;
+            }
+        }
+        Ok(found)
     }
 
     /// The live document of a note.

@@ -282,6 +282,34 @@ fn counts_what_notes_have_in_common() {
 }
 
 #[test]
+fn knows_what_language_most_of_a_note_is_in() {
+    let documents = [
+        document(1, "Lease", "The deposit is returned by the landlord."),
+        document(2, "Vertrag", "Die Kaution wird vom Vermieter nach dem Auszug zurückgezahlt."),
+        document(3, "iPhone", "東京都の公立図書館は毎週月曜日が休館日です。Wi-Fi"),
+        document(4, "", "2026 1234"),
+        document(5, "Passwords", "router 1234"),
+        document(6, "Аренда", "Залог возвращается после выезда из квартиры, если всё в порядке."),
+    ];
+    for (_folder, index) in both(&documents) {
+        let notes: Vec<NoteId> = (1..9).map(NoteId).collect();
+        for (languages, expected) in [
+            (&["en"][..], vec![1, 5]),
+            (&["de", "ru"], vec![2, 6]),
+            (&["ja"], vec![]),
+            (&[], vec![]),
+        ] {
+            let found = index.mostly_in(&notes, languages).expect("a sound index");
+            assert_eq!(
+                found.iter().map(|note| note.0).collect::<Vec<_>>(),
+                expected,
+                "{languages:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn says_what_was_forgiven() {
     let documents =
         [document(1, "Lease", "the landlord and the deposit"), document(2, "x", "landlords")];
