@@ -29,6 +29,13 @@ const screens = {
     await page.evaluate(() => window.fakeShell.write("Landlord", "landlord"));
     await page.getByText("1 new hit", { exact: true }).waitFor();
   },
+  split: async (page) => {
+    await page.keyboard.type("landlord");
+    await page.keyboard.press("Control+d");
+    await page.locator(".cm-content").waitFor();
+    await page.keyboard.press("Control+\\");
+    await page.getByRole("tablist").nth(1).waitFor();
+  },
   list: async (page) => {
     await page.locator("[role=treeitem]", { hasText: "All notes" }).click();
     await page.locator("[role=option]").first().waitFor();
