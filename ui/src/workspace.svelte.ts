@@ -2,6 +2,7 @@
 import { api, errorMessage, type NoteHead, type NoteId } from "./api";
 import { Library } from "./library/library.svelte";
 import type { TreeRow } from "./library/tree";
+import { FileDrop } from "./shared/fileDrop.svelte";
 import { NoteDrag } from "./shared/drag.svelte";
 import { formatNotebook, plural } from "./shared/format";
 import { Keymap } from "./shared/keymap.svelte";
@@ -24,13 +25,13 @@ export class Workspace {
   readonly index = new IndexState();
   readonly keymap = new Keymap();
   readonly preferences = new Preferences((message) => this.notices.toast(message, null, "error"));
+  readonly fileDrop = new FileDrop((paths) => void this.import(paths, this.currentNotebook));
   readonly drag = new NoteDrag((ids, notebook) => void this.moveNotes(ids, notebook));
 
   ready = $state(false);
   firstRun = $state(false);
   sheet = $state<Sheet>(null);
   moving = $state.raw<{ ids: NoteId[]; what: string } | null>(null);
-  dropping = $state<"no" | "over">("no");
   sidebarWidth = $state(freshSession.sidebarWidth);
   sidebarHidden = $state(false);
   splitShare = $state(freshSession.splitShare);

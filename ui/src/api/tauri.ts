@@ -81,6 +81,7 @@ export function tauriApi(): Api {
     getSettings: () => call("get_settings"),
     saveSettings: (settings) => call("save_settings", { settings }),
     setHotkey: (hotkey) => call("set_hotkey", { hotkey }),
+    addAttachmentFile: (note, path) => call("add_attachment_file", { note, path }),
     openAttachment: (digest, name) => call("open_attachment", { digest, name }),
     openLink: (url) => call("open_link", { url }),
     getSession: () => call("get_session"),

@@ -121,6 +121,8 @@ export interface Api {
   setHotkey(hotkey: string): Promise<Settings>;
   /** The bytes travel as a raw body. */
   addAttachment(note: NoteId, name: string, bytes: Uint8Array): Promise<Attachment>;
+  /** A file on the disk, which the shell reads. */
+  addAttachmentFile(note: NoteId, path: string): Promise<Attachment>;
   openAttachment(digest: string, name: string): Promise<void>;
   /** http, https and mailto only. */
   openLink(url: string): Promise<void>;
