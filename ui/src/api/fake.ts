@@ -2,7 +2,7 @@
  *  The address picks a situation: ?first (first run), ?notes=5000, ?fail=listNotes,search (those calls reject), ?degraded, ?slow=ms. */
 import { sampleNotes } from "./fake-notes";
 import { fakeDiagnostics } from "./fake-diagnostics";
-import { fakeSearch, type Searchable } from "./fake-search";
+import { fakeCount, fakeFacets, fakeSearch, type Searchable } from "./fake-search";
 import type {
   Api,
   ApiError,
@@ -521,6 +521,8 @@ export function fakeApi(): Api {
       return saved.id;
     },
     search: async (request) => fakeSearch(request, searchable(), params.has("degraded") ? status() : null),
+    facets: async ({ text }) => fakeFacets(text, searchable()),
+    countHits: async (texts) => texts.map((text) => fakeCount(text, "both", searchable())),
     cancelSearch: async () => undefined,
     startImport: async (paths, notebook) => {
       const items: ImportItem[] = paths.flatMap((path): ImportItem[] => {

@@ -67,6 +67,8 @@ export function tauriApi(): Api {
     toggleTask: (note, line, done) => call("toggle_task", { note, line, done }),
     openDailyNote: () => call("open_daily_note"),
     search: (request) => call("search", { request }),
+    facets: (request) => call("facets", { request }),
+    countHits: (texts) => call("count_hits", { texts }),
     cancelSearch: (tab) => call("cancel_search", { tab }),
     startImport: (paths, notebook) => call("start_import", { paths, notebook }),
     listImports: () => call("list_imports"),
