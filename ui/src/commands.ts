@@ -30,6 +30,8 @@ export function commandsOf(w: Workspace, screen: { cyclePanes: (step: number) =>
     command("previous-tab", "Previous tab", "Tabs", ["Ctrl+Shift+Tab", "Mod+Shift+Tab", "Mod+PageUp"], front(() => w.tabs.cycle(-1))),
     command("tab-left", "Move tab left", "Tabs", ["Mod+Shift+PageUp"], () => w.tabs.activeId && w.tabs.moveBy(w.tabs.activeId, -1)),
     command("tab-right", "Move tab right", "Tabs", ["Mod+Shift+PageDown"], () => w.tabs.activeId && w.tabs.moveBy(w.tabs.activeId, 1)),
+    command("split", "Split side by side, or end the split", "Tabs", ["Mod+\\"], front(() => w.tabs.toggleSplit())),
+    command("move-across", "Move tab to the other side", "Tabs", [], front(() => w.tabs.activeId && w.tabs.moveAcross(w.tabs.activeId))),
     command("pin-tab", "Pin or unpin tab", "Tabs", [], () => w.tabs.active && w.tabs.setPinned(w.tabs.active.id, !w.tabs.active.pinned)),
     ...Array.from({ length: 9 }, (_, i) =>
       command(`tab-${i + 1}`, i === 8 ? "Last tab" : `Tab ${i + 1}`, "Tabs", [`Mod+${i + 1}`], front(() => w.tabs.activateIndex(i))),

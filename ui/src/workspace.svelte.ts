@@ -2,6 +2,7 @@
 import { api, errorMessage, type NoteHead, type NoteId } from "./api";
 import { Library } from "./library/library.svelte";
 import type { TreeRow } from "./library/tree";
+import { FileDrop } from "./shared/fileDrop.svelte";
 import { NoteDrag } from "./shared/drag.svelte";
 import { formatNotebook, plural } from "./shared/format";
 import { Keymap } from "./shared/keymap.svelte";
@@ -24,15 +25,16 @@ export class Workspace {
   readonly index = new IndexState();
   readonly keymap = new Keymap();
   readonly preferences = new Preferences((message) => this.notices.toast(message, null, "error"));
+  readonly fileDrop = new FileDrop((paths) => void this.import(paths, this.currentNotebook));
   readonly drag = new NoteDrag((ids, notebook) => void this.moveNotes(ids, notebook));
 
   ready = $state(false);
   firstRun = $state(false);
   sheet = $state<Sheet>(null);
   moving = $state.raw<{ ids: NoteId[]; what: string } | null>(null);
-  dropping = $state<"no" | "over">("no");
   sidebarWidth = $state(freshSession.sidebarWidth);
   sidebarHidden = $state(false);
+  splitShare = $state(freshSession.splitShare);
   previewWidth = $state(freshSession.previewWidth);
   previewHidden = $state(false);
   expanded = $state.raw<string[]>(freshSession.expanded);
@@ -102,11 +104,12 @@ export class Workspace {
   #restore(session: Session): void {
     this.sidebarWidth = session.sidebarWidth;
     this.sidebarHidden = session.sidebarHidden;
+    this.splitShare = session.splitShare;
     this.previewWidth = session.previewWidth;
     this.previewHidden = session.previewHidden;
     this.expanded = session.expanded;
     this.keymap.overrides = session.keys;
-    this.tabs.restore(session.tabs, session.active);
+    this.tabs.restore(session.tabs, session.active, session.beside);
   }
 
   session(): string {
@@ -114,6 +117,7 @@ export class Workspace {
       ...this.tabs.save(),
       sidebarWidth: this.sidebarWidth,
       sidebarHidden: this.sidebarHidden,
+      splitShare: this.splitShare,
       previewWidth: this.previewWidth,
       previewHidden: this.previewHidden,
       expanded: this.expanded,
@@ -140,10 +144,7 @@ export class Workspace {
       // One list tab follows the sidebar, unless the person asks for another.
       const front = this.tabs.active;
       if (!newTab && front?.content.kind === "list" && content.kind === "list" && !front.pinned && !this.tabs.find(content)) {
-        const index = this.tabs.all.indexOf(front);
-        const tab = this.tabs.add(content);
-        this.tabs.move(tab.id, index + 1);
-        this.tabs.replace(front.id, tab.id);
+        this.tabs.replace(front.id, this.tabs.add(content).id);
       } else if (newTab && content.kind === "list") this.tabs.add(content);
       else this.tabs.show(content);
     };

@@ -1,5 +1,5 @@
 /** Searching the fake's notes: substrings and a few filters, and a small table of kindred words that plays "by meaning". */
-import type { Chip, Hit, Hits, IndexStatus, Note, SearchRequest } from "./types";
+import type { Chip, Corrected, FacetCount, Facets, Hit, Hits, IndexStatus, Mode, Note, Rescue, SearchRequest } from "./types";
 
 export interface Searchable extends Note {
   hasOpenTask: boolean;
@@ -59,6 +59,7 @@ function passes(note: Searchable, term: Term): boolean {
     if (key === "has" && value === "task") return note.hasTask;
     if (key === "has" && value === "link") return note.body.includes("[[");
     if (key === "has" && value === "attachment") return note.attachments.length > 0;
+    if (key === "created") return String(new Date(note.created).getFullYear()) === value;
     if (key === "link") return note.body.toLowerCase().includes(`[[${value}`);
     return true;
   };
@@ -129,34 +130,40 @@ function chipsOf(terms: Term[]): Chip[] {
     });
 }
 
-export function fakeSearch(request: SearchRequest, notes: Searchable[], degraded: IndexStatus | null): Hits {
-  const began = performance.now();
-  const terms = parse(request.text);
+interface Found {
+  hits: Hit[];
+  terms: Term[];
+  words: string[];
+  corrected: Corrected[];
+}
+
+function find(text: string, mode: Mode, notes: Searchable[]): Found {
+  const terms = parse(text);
   const filters = terms.filter((t) => t.kind === "filter");
-  const words = terms.filter((t) => t.kind !== "filter" && !t.negated).map((t) => t.value);
+  const positive = terms.filter((t) => t.kind !== "filter" && !t.negated);
+  const corrected = mode === "meaning" ? [] : positive.flatMap((t) => correctionOf(t, notes));
+  const words = positive.map((t) => corrected.find((c) => c.typed === t.value)?.used[0] ?? t.value);
   const excluded = terms.filter((t) => t.kind !== "filter" && t.negated).map((t) => t.value);
-  const kindred = KINDRED.filter((set) => set.some((k) => words.some((w) => w.length > 2 && (k.includes(w) || request.text.toLowerCase().includes(k))))).flat();
+  const kindred = KINDRED.filter((set) => set.some((k) => words.some((w) => w.length > 2 && (k.includes(w) || text.toLowerCase().includes(k))))).flat();
   const quoted = terms.some((t) => t.kind === "phrase");
   const wantsTrash = filters.some((f) => f.key === "is" && f.value === "trashed");
   const hits: Hit[] = [];
-  if (request.text.trim() !== "") {
-    for (const note of notes) {
-      if ((note.trashed !== null) !== wantsTrash || !filters.every((f) => passes(note, f))) continue;
-      const text = `${note.title}\n${note.body}\n${note.all_tags.join(" ")}`.toLowerCase();
-      if (excluded.some((w) => text.includes(w))) continue;
-      if (words.length === 0) {
-        hits.push(hitOf(note, [], [], note.updated / 1e12, "filter"));
-        continue;
-      }
-      const found = words.filter((w) => text.includes(w));
-      const inTitle = words.filter((w) => note.title.toLowerCase().includes(w)).length;
-      const near = kindred.filter((k) => text.includes(k)).length;
-      if (request.mode !== "meaning" && found.length === words.length) {
-        const exact = note.title.toLowerCase() === words.join(" ");
-        hits.push(hitOf(note, words, kindred, 2 + inTitle + (exact ? 10 : 0) + near / 20, exact ? "title" : near > 1 && request.mode === "both" ? "both" : "words"));
-      } else if (request.mode !== "words" && !quoted && near > 0) {
-        hits.push(hitOf(note, words, kindred, Math.min(0.95, near / 6) + found.length / 3, "meaning"));
-      }
+  for (const note of text.trim() === "" ? [] : notes) {
+    if ((note.trashed !== null) !== wantsTrash || !filters.every((f) => passes(note, f))) continue;
+    const whole = `${note.title}\n${note.body}\n${note.all_tags.join(" ")}`.toLowerCase();
+    if (excluded.some((w) => whole.includes(w))) continue;
+    if (words.length === 0) {
+      hits.push(hitOf(note, [], [], note.updated / 1e12, "filter"));
+      continue;
+    }
+    const found = words.filter((w) => whole.includes(w));
+    const inTitle = words.filter((w) => note.title.toLowerCase().includes(w)).length;
+    const near = kindred.filter((k) => whole.includes(k)).length;
+    if (mode !== "meaning" && found.length === words.length) {
+      const exact = note.title.toLowerCase() === words.join(" ");
+      hits.push(hitOf(note, words, kindred, 2 + inTitle + (exact ? 10 : 0) + near / 20, exact ? "title" : near > 1 && mode === "both" ? "both" : "words"));
+    } else if (mode !== "words" && !quoted && near > 0) {
+      hits.push(hitOf(note, words, kindred, Math.min(0.95, near / 6) + found.length / 3, "meaning"));
     }
   }
   const sort = filters.find((f) => f.key === "sort")?.value;
@@ -164,21 +171,75 @@ export function fakeSearch(request: SearchRequest, notes: Searchable[], degraded
     if (sort === "title") return a.title.localeCompare(b.title);
     return (sort === "updated" ? b.updated - a.updated : b.score - a.score) || a.note - b.note;
   });
-  const last = words.at(-1) ?? "";
-  const nearest = hits.length === 0 && last.length > 3 ? nearestWord(last, notes) : null;
+  return { hits, terms, words, corrected };
+}
+
+/** One edit is forgiven from four letters on, two from eight. */
+function correctionOf(term: Term, notes: Searchable[]): Corrected[] {
+  const { value } = term;
+  if (term.kind !== "word" || value.length < 4 || isThere(value, notes)) return [];
+  const near = nearestWord(value, notes);
+  return near !== null && edits(value, near) <= (value.length < 8 ? 1 : 2) ? [{ typed: value, used: [near] }] : [];
+}
+
+/** Queries near this one that find something. */
+function rescuesOf(text: string, mode: Mode, notes: Searchable[], { hits, terms, corrected }: Found): Rescue[] {
+  const cut = (term: Term, by: string): string => `${text.slice(0, term.start)}${by}${text.slice(term.end)}`.replace(/\s+/g, " ").trim();
+  const rescues = terms.flatMap((term): Omit<Rescue, "total">[] => {
+    if (term.kind === "word" && !term.negated && term.value.length >= 4 && corrected.every((c) => c.typed !== term.value) && !isThere(term.value, notes)) {
+      const near = nearestWord(term.value, notes);
+      return near === null ? [] : [{ text: cut(term, near), change: near, why: "spelling" }];
+    }
+    if (hits.length > 0) return [];
+    if (term.kind === "filter") return [{ text: cut(term, ""), change: text.slice(term.start, term.end), why: "filter" }];
+    return term.kind === "phrase" && !term.negated ? [{ text: cut(term, term.value), change: text.slice(term.start, term.end), why: "phrase" }] : [];
+  });
+  return rescues.map((rescue) => ({ ...rescue, total: fakeCount(rescue.text, mode, notes) })).filter((rescue) => rescue.total > 0);
+}
+
+export function fakeCount(text: string, mode: Mode, notes: Searchable[]): number {
+  return find(text, mode, notes).hits.length;
+}
+
+export function fakeFacets(text: string, notes: Searchable[]): Facets {
+  const found = new Set(find(text, "both", notes).hits.map((h) => h.note));
+  const hits = notes.filter((n) => found.has(n.id));
+  const quoted = (value: string): string => (/\s/.test(value) ? `"${value}"` : value);
+  const counted = (key: string, valuesOf: (note: Searchable) => string[]): FacetCount[] => {
+    const counts = new Map<string, number>();
+    for (const value of hits.flatMap(valuesOf)) counts.set(value, (counts.get(value) ?? 0) + 1);
+    return [...counts].map(([value, count]) => ({ value, count, filter: `${key}:${quoted(value)}` })).sort((a, b) => b.count - a.count || a.value.localeCompare(b.value));
+  };
+  return {
+    total: hits.length,
+    kinds: counted("type", (n) => [n.kind]),
+    tags: counted("tag", (n) => n.all_tags),
+    notebooks: counted("in", (n) => (n.notebook ? [n.notebook] : [])),
+    years: counted("created", (n) => [String(new Date(n.created).getFullYear())]),
+  };
+}
+
+export function fakeSearch(request: SearchRequest, notes: Searchable[], degraded: IndexStatus | null): Hits {
+  const began = performance.now();
+  const found = find(request.text, request.mode, notes);
   return {
     tab: request.tab,
     generation: request.generation,
-    hits: hits.slice(request.offset, request.offset + request.limit),
-    total: hits.length,
+    hits: found.hits.slice(request.offset, request.offset + request.limit),
+    total: found.hits.length,
     total_is_exact: true,
-    chips: chipsOf(terms),
-    terms: words,
+    chips: chipsOf(found.terms),
+    terms: found.words,
     degraded: degraded ? `Searching by meaning is still being prepared: ${degraded.notes - degraded.meaning_pending} of ${degraded.notes} notes` : null,
     busy: false,
     took_ms: Math.max(1, Math.round(performance.now() - began)),
-    suggestion: nearest === null ? null : request.text.toLowerCase().replace(last, nearest),
+    rescues: rescuesOf(request.text, request.mode, notes, found),
+    corrected: found.corrected,
   };
+}
+
+function isThere(word: string, notes: Searchable[]): boolean {
+  return notes.some((n) => `${n.title}\n${n.body}\n${n.all_tags.join(" ")}`.toLowerCase().includes(word));
 }
 
 function nearestWord(word: string, notes: Searchable[]): string | null {

@@ -2,7 +2,7 @@
  *  The address picks a situation: ?first (first run), ?notes=5000, ?fail=listNotes,search (those calls reject), ?degraded, ?slow=ms. */
 import { sampleNotes } from "./fake-notes";
 import { fakeDiagnostics } from "./fake-diagnostics";
-import { fakeSearch, type Searchable } from "./fake-search";
+import { fakeCount, fakeFacets, fakeSearch, type Searchable } from "./fake-search";
 import type {
   Api,
   ApiError,
@@ -58,7 +58,7 @@ export function fakeAttachmentUrl(digest: string, name: string): string {
 
 /** What a test in the browser may reach to play the shell's part. */
 export interface FakeShell {
-  dropFiles(kind: "over" | "drop" | "leave", paths: string[]): void;
+  dropFiles(kind: "over" | "drop" | "leave", paths: string[], x?: number, y?: number): void;
   openNote(id: NoteId, query: string): void;
   showQuick(): void;
   /** Saves a note behind the page's back, as another window would. */
@@ -207,6 +207,19 @@ export function fakeApi(): Api {
   function draftOf(note: Stored): NoteDraft {
     const { title, body, front_matter, tags, notebook, pinned } = note;
     return { title, body, front_matter, tags: [...tags], notebook, pinned };
+  }
+
+  function attach(id: NoteId, name: string, bytes: Uint8Array, mime = mimeOf(name)): Attachment {
+    const note = need(id);
+    const digest = `fake${bytes.length.toString(16)}${note.attachments.length}${id}`.padEnd(64, "0");
+    attachmentUrls.set(digest, `data:${mime};base64,${btoa(Array.from(bytes, (b) => String.fromCharCode(b)).join(""))}`);
+    const attachment: Attachment = { digest, name, mime, size: bytes.length, role: "embed" };
+    note.attachments.push(attachment);
+    return { ...attachment };
+  }
+
+  function mimeOf(name: string): string {
+    return /\.(png|jpe?g|gif|webp)$/i.test(name) ? `image/${name.split(".").pop()?.toLowerCase().replace("jpg", "jpeg")}` : "application/octet-stream";
   }
 
   function tasksOf(note: Stored): Task[] {
@@ -508,6 +521,8 @@ export function fakeApi(): Api {
       return saved.id;
     },
     search: async (request) => fakeSearch(request, searchable(), params.has("degraded") ? status() : null),
+    facets: async ({ text }) => fakeFacets(text, searchable()),
+    countHits: async (texts) => texts.map((text) => fakeCount(text, "both", searchable())),
     cancelSearch: async () => undefined,
     startImport: async (paths, notebook) => {
       const items: ImportItem[] = paths.flatMap((path): ImportItem[] => {
@@ -568,14 +583,11 @@ export function fakeApi(): Api {
       settings = { ...settings, hotkey, hotkey_error: taken ? "Another program already uses Ctrl+Alt+T." : null };
       return structuredClone(settings);
     },
-    addAttachment: async (id, name, bytes) => {
-      const note = need(id);
-      const digest = `fake${bytes.length.toString(16)}${note.attachments.length}${id}`.padEnd(64, "0");
-      const mime = /\.(png|jpe?g|gif|webp)$/i.test(name) ? `image/${name.split(".").pop()?.toLowerCase().replace("jpg", "jpeg")}` : "application/octet-stream";
-      attachmentUrls.set(digest, `data:${mime};base64,${btoa(Array.from(bytes, (b) => String.fromCharCode(b)).join(""))}`);
-      const attachment: Attachment = { digest, name, mime, size: bytes.length, role: "embed" };
-      note.attachments.push(attachment);
-      return { ...attachment };
+    addAttachment: async (id, name, bytes) => attach(id, name, bytes),
+    addAttachmentFile: async (id, path) => {
+      const picture = `<svg xmlns="http://www.w3.org/2000/svg" width="160" height="90"><rect width="160" height="90" fill="#7aa"/></svg>`;
+      if (path.includes("missing")) throw fail("not_found", "There is no such file.");
+      return attach(id, path.split("/").pop() ?? path, new TextEncoder().encode(picture), "image/svg+xml");
     },
     openAttachment: async () => undefined,
     openLink: async () => undefined,
@@ -621,7 +633,7 @@ export function fakeApi(): Api {
 
   if (typeof window !== "undefined") {
     window.fakeShell = {
-      dropFiles: (kind, paths) => fileDrop.emit({ kind, paths, x: 600, y: 300 }),
+      dropFiles: (kind, paths, x = 600, y = 300) => fileDrop.emit({ kind, paths, x, y }),
       openNote: (id, query) => opened.emit({ id, query }),
       showQuick: () => quickShown.emit(),
       write: (title, body) => {

@@ -13,7 +13,12 @@ import type { SearchRequest } from "./generated/SearchRequest";
 import type { Snippet } from "./generated/Snippet";
 import type { Hit } from "./generated/Hit";
 import type { Chip } from "./generated/Chip";
+import type { Rescue } from "./generated/Rescue";
+import type { Corrected } from "./generated/Corrected";
 import type { Hits } from "./generated/Hits";
+import type { FacetsRequest } from "./generated/FacetsRequest";
+import type { FacetCount } from "./generated/FacetCount";
+import type { Facets } from "./generated/Facets";
 import type { IndexStatus } from "./generated/IndexStatus";
 import type { ImportStatus } from "./generated/ImportStatus";
 import type { ImportItem } from "./generated/ImportItem";
@@ -48,7 +53,12 @@ export type {
   Snippet,
   Hit,
   Chip,
+  Rescue,
+  Corrected,
   Hits,
+  FacetsRequest,
+  FacetCount,
+  Facets,
   IndexStatus,
   ImportStatus,
   ImportItem,
@@ -104,6 +114,10 @@ export interface Api {
   openDailyNote(): Promise<NoteId>;
   /** A search that a newer one of its tab overtook answers with its own old generation; drop it. */
   search(request: SearchRequest): Promise<Hits>;
+  /** What the hits of a query are, and have in common. */
+  facets(request: FacetsRequest): Promise<Facets>;
+  /** How many notes each of these queries finds. */
+  countHits(texts: string[]): Promise<number[]>;
   cancelSearch(tab: string): Promise<void>;
   startImport(paths: string[], notebook: string): Promise<number>;
   listImports(): Promise<ImportStatus[]>;
@@ -121,6 +135,8 @@ export interface Api {
   setHotkey(hotkey: string): Promise<Settings>;
   /** The bytes travel as a raw body. */
   addAttachment(note: NoteId, name: string, bytes: Uint8Array): Promise<Attachment>;
+  /** A file on the disk, which the shell reads. */
+  addAttachmentFile(note: NoteId, path: string): Promise<Attachment>;
   openAttachment(digest: string, name: string): Promise<void>;
   /** http, https and mailto only. */
   openLink(url: string): Promise<void>;

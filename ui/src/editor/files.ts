@@ -2,7 +2,8 @@
 import { type Extension, StateEffect, StateField } from "@codemirror/state";
 import { EditorView } from "@codemirror/view";
 import { attachmentsField, type EditorHost, setAttachments } from "./host";
-import { errorMessage } from "../api";
+import { type Attachment, errorMessage } from "../api";
+import { fileName } from "../shared/format";
 
 /** Bytes; a larger file would hold up the page while it is read. */
 const MAX_FILE = 200_000_000;
@@ -42,16 +43,38 @@ export function attachmentName(file: Pick<File, "name" | "type">, now: Date): st
   return `Pasted ${stamp}.${EXTENSIONS[file.type] ?? "bin"}`;
 }
 
-export async function attachFiles(view: EditorView, files: readonly File[], pos: number, host: EditorHost): Promise<void> {
+interface Incoming {
+  name: string;
+  store: () => Promise<Attachment>;
+}
+
+function attachFiles(view: EditorView, files: readonly File[], pos: number, host: EditorHost): Promise<void> {
+  const small = files.filter((file) => {
+    if (file.size > MAX_FILE) host.announce(`Not attached: ${file.name} is larger than ${String(MAX_FILE / 1_000_000)} MB`);
+    return file.size <= MAX_FILE;
+  });
+  const incoming = small.map((file) => ({
+    name: file.name || "the picture",
+    store: () => host.attach(new File([file], attachmentName(file, new Date()), { type: file.type })),
+  }));
+  return attach(view, incoming, pos, host);
+}
+
+/** Files that the shell reads; the page has no more of them than their paths. */
+export function attachPaths(view: EditorView, paths: readonly string[], pos: number, host: EditorHost): Promise<void> {
+  return attach(view, paths.map((path) => ({ name: fileName(path), store: () => host.attachPath(path) })), pos, host);
+}
+
+export function positionAt(view: EditorView, at: { x: number; y: number }): number {
+  return view.posAtCoords(at) ?? view.state.selection.main.head;
+}
+
+async function attach(view: EditorView, files: readonly Incoming[], pos: number, host: EditorHost): Promise<void> {
   const key = {};
   view.dispatch({ effects: watchPlace.of({ key, pos }) });
   for (const file of files) {
-    if (file.size > MAX_FILE) {
-      host.announce(`Not attached: ${file.name} is larger than ${String(MAX_FILE / 1_000_000)} MB`);
-      continue;
-    }
     try {
-      const attachment = await host.attach(new File([file], attachmentName(file, new Date()), { type: file.type }));
+      const attachment = await file.store();
       const at = view.state.field(places).get(key) ?? view.state.doc.length;
       const known = view.state.field(attachmentsField);
       const line = view.state.doc.lineAt(at);
@@ -63,7 +86,7 @@ export async function attachFiles(view: EditorView, files: readonly File[], pos:
         userEvent: "input.paste",
       });
     } catch (error) {
-      host.announce(`Not attached: ${file.name || "the picture"}: ${errorMessage(error)}`);
+      host.announce(`Not attached: ${file.name}: ${errorMessage(error)}`);
     }
   }
   view.dispatch({ effects: forgetPlace.of(key) });
@@ -93,8 +116,7 @@ export function filePasting(host: EditorHost): Extension {
         if (files.length === 0 || view.state.readOnly) return false;
         event.preventDefault();
         event.stopPropagation();
-        const pos = view.posAtCoords({ x: event.clientX, y: event.clientY }) ?? view.state.selection.main.head;
-        void attachFiles(view, files, pos, host);
+        void attachFiles(view, files, positionAt(view, { x: event.clientX, y: event.clientY }), host);
         return true;
       },
     }),

@@ -7,6 +7,8 @@ export interface EditorHost {
   completeTags(prefix: string): Promise<string[]>;
   /** Stores a pasted or dropped file with the note; rejects with a reason to show. */
   attach(file: File): Promise<Attachment>;
+  /** The same for a file on the disk. */
+  attachPath(path: string): Promise<Attachment>;
   openAttachment(attachment: Attachment): void;
   /** `name` as in `[[name#heading]]`; the host resolves it and offers to create what is missing. */
   openWikilink(name: string, heading: string, newTab: boolean): void;

@@ -25,6 +25,13 @@ describe("the sidebar as rows", () => {
     expect(labels(["notebooks", "notebook:Home", "saved"]).slice(5)).toEqual(["2 Home", "3 Flat", "2 Work", "1 Tags", "1 Saved searches", "2 Rent", "1 Trash"]);
   });
 
+  test("a saved search shows its count once it is known", () => {
+    const counts = (hits: [string, number][]): (number | null)[] =>
+      treeRows(sidebar, new Set(["saved"]), new Map(hits)).filter((r) => r.kind === "search").map((r) => r.count);
+    expect(counts([])).toEqual([null]);
+    expect(counts([["rent", 0]])).toEqual([0]);
+  });
+
   test("says which have something below them", () => {
     const rows = treeRows(sidebar, new Set(["notebooks", "notebook:Home"]));
     expect(rows.find((r) => r.name === "Home")?.expanded).toBe(true);

@@ -57,7 +57,8 @@ function branchRows(kind: "notebook" | "tag", branches: Branch[], open: Readonly
   return rows;
 }
 
-export function treeRows(sidebar: Sidebar, open: ReadonlySet<string>): TreeRow[] {
+/** `hits`: how many notes a saved search finds, by its text, as far as they are counted. */
+export function treeRows(sidebar: Sidebar, open: ReadonlySet<string>, hits: ReadonlyMap<string, number> = new Map()): TreeRow[] {
   const top = (kind: RowKind, label: string, count: number | null): TreeRow => ({ key: kind, kind, label, level: 1, count, expanded: null, name: "" });
   const group = (key: string, label: string): TreeRow => ({ key, kind: "group", label, level: 1, count: null, expanded: open.has(key), name: key });
   const rows = [
@@ -78,7 +79,7 @@ export function treeRows(sidebar: Sidebar, open: ReadonlySet<string>): TreeRow[]
     if (open.has("saved")) {
       rows.push(
         ...sidebar.saved_searches.map(
-          (s): TreeRow => ({ key: `search:${s.name}:${s.text}`, kind: "search", label: s.name, level: 2, count: null, expanded: null, name: s.name, query: { text: s.text, mode: s.mode } }),
+          (s): TreeRow => ({ key: `search:${s.name}:${s.text}`, kind: "search", label: s.name, level: 2, count: hits.get(s.text) ?? null, expanded: null, name: s.name, query: { text: s.text, mode: s.mode } }),
         ),
       );
     }

@@ -1,5 +1,5 @@
 /** One search tab's state: its query, its hits page by page, and what is selected. Knows nothing of the screen. */
-import { api, errorMessage, type Chip, type Hit, type Hits, type Mode, type NoteId } from "../api";
+import { api, errorMessage, type Chip, type Corrected, type Hit, type Hits, type Mode, type NoteId, type Rescue } from "../api";
 
 const PAGE = 50;
 /** So far down a refresh asks from the first hit on; deeper only for what is in view, or it would get dearer with every row. */
@@ -35,7 +35,8 @@ export class Search {
   /** Many searches waited, so this one was answered by words alone: it is to be asked again. */
   busy = $state(false);
   answers = $state(0);
-  suggestion = $state<string | null>(null);
+  rescues = $state.raw<Rescue[]>([]);
+  corrected = $state.raw<Corrected[]>([]);
   tookMs = $state(0);
   selected = $state<NoteId | null>(null);
   /** The text that the shown hits answer; differs from `text` for the moment that a search takes. */
@@ -59,6 +60,11 @@ export class Search {
     this.text = text;
     this.mode = mode;
     this.selected = selected;
+  }
+
+  /** Its last word may be unfinished. */
+  get typing(): boolean {
+    return this.#typing;
   }
 
   at(index: number): Hit | undefined {
@@ -269,7 +275,8 @@ export class Search {
     this.degraded = hits.degraded;
     this.busy = hits.busy;
     this.answers += 1;
-    this.suggestion = hits.suggestion;
+    this.rescues = hits.rescues;
+    this.corrected = hits.corrected;
     this.tookMs = hits.took_ms;
   }
 
@@ -283,8 +290,14 @@ export class Search {
     this.terms = [];
     this.degraded = null;
     this.busy = false;
-    this.suggestion = null;
+    this.rescues = [];
+    this.corrected = [];
     this.selected = null;
+  }
+
+  /** Adds a filter or a word to what is there. */
+  append(text: string): Promise<void> {
+    return this.set(`${this.text.trimEnd()} ${text}`.trimStart());
   }
 
   /** Takes a chip's range out of the query. */

@@ -38,7 +38,7 @@ beforeEach(() => {
           answer: async (notes, total = notes.length, exact = true) => {
             const { tab, generation } = request;
             const hits = notes.map((n) => (typeof n === "number" ? hit(n) : n));
-            resolve({ tab, generation, hits, total, total_is_exact: exact, chips: [], terms: [], degraded: null, busy: false, took_ms: 1, suggestion: null });
+            resolve({ tab, generation, hits, total, total_is_exact: exact, chips: [], terms: [], degraded: null, busy: false, took_ms: 1, rescues: [], corrected: [] });
             await settle();
           },
           fail: async (message) => {

@@ -5,6 +5,10 @@ import type { SavedTab, TabContent } from "./tabs.svelte";
 export interface Session {
   tabs: SavedTab[];
   active: number;
+  /** The tab in front of the other side of a split; -1: there is none. */
+  beside: number;
+  /** The left side's share of the width. */
+  splitShare: number;
   sidebarWidth: number;
   sidebarHidden: boolean;
   previewWidth: number;
@@ -16,6 +20,8 @@ export interface Session {
 export const freshSession: Session = {
   tabs: [],
   active: 0,
+  beside: -1,
+  splitShare: 0.5,
   sidebarWidth: 232,
   sidebarHidden: false,
   previewWidth: 460,
@@ -70,12 +76,14 @@ export function readSession(json: string): Session {
     const content = readContent(saved.content);
     if (!content) return [];
     const selected = typeof saved.selected === "number" ? saved.selected : null;
-    return [{ content, title: text(saved.title), pinned: saved.pinned === true, selected, scroll: number(saved.scroll, 0) }];
+    return [{ content, title: text(saved.title), pinned: saved.pinned === true, side: oneOf(saved.side, ["left", "right"], "left"), selected, scroll: number(saved.scroll, 0) }];
   });
   const keys = isFields(value.keys) ? value.keys : {};
   return {
     tabs,
     active: number(value.active, 0),
+    beside: number(value.beside, -1),
+    splitShare: Math.max(0, Math.min(1, number(value.splitShare, freshSession.splitShare))),
     sidebarWidth: number(value.sidebarWidth, freshSession.sidebarWidth),
     sidebarHidden: value.sidebarHidden === true,
     previewWidth: number(value.previewWidth, freshSession.previewWidth),

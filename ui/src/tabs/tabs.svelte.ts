@@ -1,4 +1,4 @@
-/** The open tabs: which there are, in which order, which is in front, and how they come back after a restart. */
+/** The open tabs: which there are, in which order, on which side of a split, which is in front, and how they come back after a restart. */
 import type { ListRequest, Mode, NoteId } from "../api";
 import type { SaveState } from "../shared/navigation";
 
@@ -11,20 +11,27 @@ export type TabContent =
   | { kind: "settings" }
   | { kind: "diagnostics" };
 
+/** Without a split every tab is on the left. */
+export type Side = "left" | "right";
+
 export interface SavedTab {
   content: TabContent;
   title: string;
   pinned: boolean;
+  side: Side;
   selected: NoteId | null;
   scroll: number;
 }
 
 export class Tab {
   readonly id: string;
+  /** Counts up with every tab. */
+  readonly opened: number;
   content = $state() as TabContent;
   /** Of a note; the other kinds are called after their content. */
   title = $state("");
   pinned = $state(false);
+  side = $state<Side>("left");
   /** Opened in passing: the next note opened takes its place, until it is edited or kept. */
   passing = $state(false);
   /** The selected row and the scroll position of its list. */
@@ -36,17 +43,19 @@ export class Tab {
   mounted = $state(false);
   label = $derived(labelOf(this.content, this.title));
 
-  constructor(id: string, content: TabContent, saved?: Partial<SavedTab>) {
-    this.id = id;
+  constructor(opened: number, content: TabContent, saved?: Partial<SavedTab>) {
+    this.id = `tab-${opened}`;
+    this.opened = opened;
     this.content = content;
     this.title = saved?.title ?? "";
     this.pinned = saved?.pinned ?? false;
+    this.side = saved?.side ?? "left";
     this.selected = saved?.selected ?? null;
     this.scroll = saved?.scroll ?? 0;
   }
 
   toJSON(): SavedTab {
-    return { content: $state.snapshot(this.content), title: this.title, pinned: this.pinned, selected: this.selected, scroll: Math.round(this.scroll) };
+    return { content: $state.snapshot(this.content), title: this.title, pinned: this.pinned, side: this.side, selected: this.selected, scroll: Math.round(this.scroll) };
   }
 }
 
@@ -84,18 +93,27 @@ export function sameContent(a: TabContent, b: TabContent): boolean {
 }
 
 const CLOSED_LIMIT = 20;
+const other = (side: Side): Side => (side === "left" ? "right" : "left");
 
 export class Tabs {
+  /** Those on the left, then those on the right; on each side the pinned ones first. */
   all = $state<Tab[]>([]);
-  activeId = $state<string | null>(null);
+  /** The side that has the focus: where new tabs open, and what the tab commands are about. */
+  side = $state<Side>("left");
+  fronts = $state<Record<Side, string | null>>({ left: null, right: null });
+  /** The tab that is being dragged, possibly from one side to the other. */
+  dragging = $state<string | null>(null);
   closed = $state.raw<{ saved: SavedTab; index: number }[]>([]);
+  sides: Record<Side, Tab[]> = $derived({ left: this.all.filter((t) => t.side === "left"), right: this.all.filter((t) => t.side === "right") });
+  split = $derived(this.sides.right.length > 0);
+  activeId = $derived(this.fronts[this.side]);
   active = $derived(this.all.find((t) => t.id === this.activeId) ?? null);
-  #nextId = 1;
+  #opened = 1;
   /** Most recent last: where closing a tab goes back to. */
   #history: string[] = [];
 
   #make(content: TabContent, saved?: Partial<SavedTab>): Tab {
-    return new Tab(`tab-${this.#nextId++}`, content, saved);
+    return new Tab(this.#opened++, content, saved);
   }
 
   get(id: string): Tab | undefined {
@@ -106,21 +124,29 @@ export class Tabs {
     return this.all.find((t) => sameContent(t.content, content));
   }
 
+  isFront(tab: Tab): boolean {
+    return this.fronts[tab.side] === tab.id;
+  }
+
   activate(id: string): void {
     const tab = this.get(id);
     if (!tab) return;
     tab.mounted = true;
-    this.activeId = id;
+    this.side = tab.side;
+    this.fronts[tab.side] = id;
     this.#history = [...this.#history.filter((h) => h !== id), id];
   }
 
-  /** Opens a tab beside the one in front; pinned ones stay together at the start. */
-  add(content: TabContent, options: { passing?: boolean; atEnd?: boolean } = {}): Tab {
-    const tab = this.#make(content);
+  focusSide(side: Side): void {
+    const front = this.fronts[side];
+    if (front) this.activate(front);
+  }
+
+  /** Opens a tab beside the one in front. */
+  add(content: TabContent, options: { passing?: boolean } = {}): Tab {
+    const tab = this.#make(content, { side: this.side });
     tab.passing = options.passing ?? false;
-    const after = options.atEnd ? this.all.length : this.all.findIndex((t) => t.id === this.activeId) + 1;
-    const index = Math.max(after, this.#pinnedCount());
-    this.all.splice(index, 0, tab);
+    this.#insert(tab, this.sides[this.side].findIndex((t) => t.id === this.activeId) + 1);
     this.activate(tab.id);
     return this.get(tab.id) ?? tab;
   }
@@ -134,7 +160,7 @@ export class Tabs {
     return found;
   }
 
-  /** A note: its own tab if it has one, else in place of the last one opened in passing. */
+  /** A note: its own tab if it has one, else in place of the last one opened in passing on this side. */
   openNote(noteId: NoteId, query: string, newTab: boolean): Tab {
     const content: TabContent = { kind: "note", noteId, query };
     const found = this.find(content);
@@ -144,40 +170,40 @@ export class Tabs {
       this.activate(found.id);
       return found;
     }
-    const passing = newTab ? undefined : this.all.find((t) => t.passing && !t.pinned && t.content.kind === "note");
+    const passing = newTab ? undefined : this.sides[this.side].find((t) => t.passing && !t.pinned && t.content.kind === "note");
     if (!passing) return this.add(content, { passing: !newTab });
-    const index = this.all.indexOf(passing);
-    const tab = this.#make(content);
+    const tab = this.#make(content, { side: passing.side });
     tab.passing = true;
-    this.all.splice(index, 1, tab);
-    this.#history = this.#history.filter((h) => h !== passing.id);
+    this.all.splice(this.all.indexOf(passing), 1, tab);
+    this.#forget(passing.id);
     this.activate(tab.id);
     return this.get(tab.id) ?? tab;
   }
 
   close(id: string): void {
-    const index = this.all.findIndex((t) => t.id === id);
-    const tab = this.all[index];
+    const tab = this.get(id);
     if (!tab) return;
+    const index = this.sides[tab.side].indexOf(tab);
     const empty = tab.content.kind === "search" && tab.content.text.trim() === "";
     if (!empty) this.closed = [...this.closed, { saved: tab.toJSON(), index }].slice(-CLOSED_LIMIT);
-    this.all.splice(index, 1);
-    this.#history = this.#history.filter((h) => h !== id);
-    if (this.activeId !== id) return;
-    const next = this.#history.at(-1) ?? this.all[Math.min(index, this.all.length - 1)]?.id ?? null;
-    this.activeId = null;
-    if (next) this.activate(next);
+    this.all.splice(this.all.indexOf(tab), 1);
+    this.#forget(id);
+    this.#settle(index);
   }
 
   /** Takes a tab away because another has taken its place: nothing to reopen. */
   replace(gone: string, by: string): void {
     this.all = this.all.filter((t) => t.id !== gone);
-    this.#history = this.#history.filter((h) => h !== gone);
+    this.#forget(gone);
     this.activate(by);
+    this.#settle();
   }
 
+  /** Those of the same side. */
   closeOthers(id: string): void {
-    for (const tab of [...this.all]) if (tab.id !== id && !tab.pinned) this.close(tab.id);
+    const kept = this.get(id);
+    if (!kept) return;
+    for (const tab of this.sides[kept.side]) if (tab !== kept && !tab.pinned) this.close(tab.id);
     this.activate(id);
   }
 
@@ -190,28 +216,48 @@ export class Tabs {
       this.activate(open.id);
       return open;
     }
-    const tab = this.#make(last.saved.content, last.saved);
-    this.all.splice(Math.min(last.index, this.all.length), 0, tab);
-    this.#settle();
+    const tab = this.#make(last.saved.content, { ...last.saved, side: this.split ? last.saved.side : "left" });
+    this.#insert(tab, last.index);
     this.activate(tab.id);
-    return tab;
+    return this.get(tab.id) ?? tab;
   }
 
-  /** Moves a tab to an index, within its own group: the pinned, or the rest. */
-  move(id: string, to: number): void {
-    const from = this.all.findIndex((t) => t.id === id);
-    const tab = this.all[from];
-    if (!tab) return;
-    const pinned = this.#pinnedCount();
-    const [low, high] = tab.pinned ? [0, pinned - 1] : [pinned, this.all.length - 1];
-    const index = Math.max(low, Math.min(high, to));
-    if (index === from) return;
-    this.all.splice(from, 1);
-    this.all.splice(index, 0, tab);
+  /** Moves a tab to an index of its own side or of the other, within its group: the pinned, or the rest. */
+  move(id: string, to: number, side = this.get(id)?.side): void {
+    const tab = this.get(id);
+    if (!tab || !side) return;
+    const from = tab.side;
+    this.all.splice(this.all.indexOf(tab), 1);
+    tab.side = side;
+    this.#insert(tab, to);
+    if (from === side) return;
+    if (this.fronts[from] === id) this.fronts[from] = null;
+    this.activate(id);
+    this.#settle();
   }
 
   moveBy(id: string, step: number): void {
-    this.move(id, this.all.findIndex((t) => t.id === id) + step);
+    const tab = this.get(id);
+    if (tab) this.move(id, this.sides[tab.side].indexOf(tab) + step);
+  }
+
+  /** To the end of the other side; without a split this begins one, unless there would be nothing left to split from. */
+  moveAcross(id: string): void {
+    const tab = this.get(id);
+    if (tab && this.all.length > 1) this.move(id, this.all.length, other(tab.side));
+  }
+
+  /** The tab in front goes to the right, or an empty search if it is alone; a split that is there ends. */
+  toggleSplit(): void {
+    if (this.split) {
+      const front = this.activeId;
+      for (const tab of this.sides.right) tab.side = "left";
+      this.#settle();
+      if (front) this.activate(front);
+      return;
+    }
+    if (this.all.length < 2) this.add({ kind: "search", text: "", mode: "both" });
+    if (this.activeId) this.moveAcross(this.activeId);
   }
 
   setPinned(id: string, pinned: boolean): void {
@@ -227,36 +273,65 @@ export class Tabs {
     if (tab) tab.passing = false;
   }
 
-  /** The next or previous tab, round the ends. */
+  /** The next or previous tab of the side, round the ends. */
   cycle(step: number): void {
-    const count = this.all.length;
-    const at = this.all.findIndex((t) => t.id === this.activeId);
-    const next = this.all[(at + step + count) % count];
+    const tabs = this.sides[this.side];
+    const at = tabs.findIndex((t) => t.id === this.activeId);
+    const next = tabs[(at + step + tabs.length) % tabs.length];
     if (next) this.activate(next.id);
   }
 
   /** 0-based; 8 means the last, as in browsers. */
   activateIndex(index: number): void {
-    const tab = index === 8 ? this.all.at(-1) : this.all[index];
+    const tabs = this.sides[this.side];
+    const tab = index === 8 ? tabs.at(-1) : tabs[index];
     if (tab) this.activate(tab.id);
   }
 
-  #pinnedCount(): number {
-    return this.all.filter((t) => t.pinned).length;
+  /** Puts a tab at an index of its side, as near as its group allows. */
+  #insert(tab: Tab, index: number): void {
+    const rest = this.sides[tab.side];
+    const pinned = rest.filter((t) => t.pinned).length;
+    const [low, high] = tab.pinned ? [0, pinned] : [pinned, rest.length];
+    const first = tab.side === "left" ? 0 : this.sides.left.length;
+    this.all.splice(first + Math.max(low, Math.min(high, index)), 0, tab);
   }
 
-  /** Pinned first, else the order as it is. */
-  #settle(): void {
-    this.all = [...this.all.filter((t) => t.pinned), ...this.all.filter((t) => !t.pinned)];
+  #forget(id: string): void {
+    this.#history = this.#history.filter((h) => h !== id);
+    for (const side of ["left", "right"] as const) if (this.fronts[side] === id) this.fronts[side] = null;
   }
 
-  save(): { tabs: SavedTab[]; active: number } {
-    return { tabs: this.all.map((t) => t.toJSON()), active: this.all.findIndex((t) => t.id === this.activeId) };
+  /** Makes true again what always holds: no right without a left, the order of `all`, a tab in front of each side; one near `index` if none was before. */
+  #settle(index = 0): void {
+    if (this.sides.left.length === 0) {
+      for (const tab of this.all) tab.side = "left";
+      this.fronts = { left: this.fronts.right, right: null };
+    }
+    if (!this.split) this.side = "left";
+    const order = (tab: Tab): number => (tab.side === "left" ? 0 : 2) + (tab.pinned ? 0 : 1);
+    this.all = [...this.all].sort((a, b) => order(a) - order(b));
+    for (const side of ["left", "right"] as const) {
+      const tabs = this.sides[side];
+      if (tabs.some((t) => t.id === this.fronts[side])) continue;
+      const recent = this.#history.findLast((h) => tabs.some((t) => t.id === h));
+      this.fronts[side] = recent ?? tabs[Math.min(index, tabs.length - 1)]?.id ?? null;
+    }
+    this.focusSide(this.side);
+    const beside = this.fronts[other(this.side)];
+    const shown = beside ? this.get(beside) : undefined;
+    if (shown) shown.mounted = true;
   }
 
-  restore(tabs: SavedTab[], active: number): void {
+  save(): { tabs: SavedTab[]; active: number; beside: number } {
+    const indexOf = (id: string | null): number => this.all.findIndex((t) => t.id === id);
+    return { tabs: this.all.map((t) => t.toJSON()), active: indexOf(this.activeId), beside: indexOf(this.fronts[other(this.side)]) };
+  }
+
+  /** `beside`: the tab in front of the side without the focus. */
+  restore(tabs: SavedTab[], active: number, beside: number): void {
     this.all = tabs.map((saved) => this.#make(saved.content, saved));
-    const front = this.all[active] ?? this.all[0];
-    if (front) this.activate(front.id);
+    for (const front of [this.all[beside], this.all[active] ?? this.all[0]]) if (front) this.activate(front.id);
+    this.#settle();
   }
 }

@@ -84,8 +84,120 @@ describe("tabs", () => {
   test("only what has been in front is built", () => {
     const tabs = new Tabs();
     const saved = opened("a", "b", "c").save();
-    tabs.restore(saved.tabs, 1);
+    tabs.restore(saved.tabs, 1, -1);
     expect(tabs.all.map((t) => t.mounted)).toEqual([false, true, false]);
+  });
+});
+
+describe("a split", () => {
+  const sides = (tabs: Tabs): string => [tabs.sides.left, tabs.sides.right].map((side) => side.map((t) => (tabs.isFront(t) ? `[${t.label}]` : t.label)).join(" ")).join(" | ");
+  const idOf = (tabs: Tabs, label: string): string => tabs.all.find((t) => t.label === label)?.id ?? "";
+
+  test("takes the tab in front to the right, and back when it ends", () => {
+    const tabs = opened("a", "b", "c");
+    tabs.activateIndex(1);
+    tabs.toggleSplit();
+    expect(sides(tabs)).toBe("a [c] | [b]");
+    expect(tabs.active?.label).toBe("b");
+    tabs.toggleSplit();
+    expect(sides(tabs)).toBe("a c [b] | ");
+    expect(tabs.split).toBe(false);
+  });
+
+  test("a tab that is alone gets an empty search beside it", () => {
+    const tabs = opened("a");
+    tabs.toggleSplit();
+    expect(sides(tabs)).toBe("[a] | [Search]");
+  });
+
+  test("tabs open, cycle and close on the side that has the focus", () => {
+    const tabs = opened("a", "b", "c");
+    tabs.toggleSplit();
+    tabs.add(search("d"));
+    tabs.activateIndex(0);
+    expect(tabs.active?.label).toBe("c");
+    tabs.cycle(-1);
+    expect(sides(tabs)).toBe("a [b] | c [d]");
+    tabs.focusSide("left");
+    tabs.cycle(1);
+    expect(sides(tabs)).toBe("[a] b | c [d]");
+    tabs.closeOthers(idOf(tabs, "a"));
+    expect(sides(tabs)).toBe("[a] | c [d]");
+  });
+
+  test("a note opened in passing takes the place of one on its own side", () => {
+    const tabs = opened("a", "b");
+    tabs.openNote(1, "", false);
+    tabs.toggleSplit();
+    tabs.focusSide("left");
+    tabs.openNote(2, "", false);
+    expect(tabs.sides.right.map((t) => t.content)).toEqual([{ kind: "note", noteId: 1, query: "" }]);
+    tabs.openNote(3, "", false);
+    expect(tabs.all).toHaveLength(4);
+    tabs.openNote(1, "", false);
+    expect(tabs.side).toBe("right");
+  });
+
+  test("ends with the last tab of either side", () => {
+    for (const last of ["left", "right"] as const) {
+      const tabs = opened("a", "b");
+      tabs.toggleSplit();
+      tabs.close(tabs.fronts[last] ?? "");
+      expect(sides(tabs)).toBe(last === "left" ? "[b] | " : "[a] | ");
+      expect(tabs.active?.side).toBe("left");
+      expect(tabs.active?.mounted).toBe(true);
+    }
+  });
+
+  test("a tab moves to a place on the other side, within its group", () => {
+    const tabs = opened("a", "b", "c", "d");
+    tabs.toggleSplit();
+    tabs.move(idOf(tabs, "b"), 0, "right");
+    expect(sides(tabs)).toBe("a [c] | [b] d");
+    tabs.setPinned(idOf(tabs, "d"), true);
+    tabs.move(idOf(tabs, "a"), 0, "right");
+    expect(sides(tabs)).toBe("[c] | d [a] b");
+    tabs.moveAcross(idOf(tabs, "a"));
+    expect(sides(tabs)).toBe("c [a] | d [b]");
+    tabs.moveBy(idOf(tabs, "c"), 1);
+    expect(sides(tabs)).toBe("[a] c | d [b]");
+  });
+
+  test("a closed tab comes back on its side", () => {
+    const tabs = opened("a", "b", "c", "d");
+    tabs.toggleSplit();
+    tabs.moveAcross(idOf(tabs, "b"));
+    tabs.close(idOf(tabs, "d"));
+    tabs.focusSide("left");
+    tabs.reopen();
+    expect(sides(tabs)).toBe("a [c] | [d] b");
+    tabs.close(idOf(tabs, "d"));
+    tabs.close(idOf(tabs, "b"));
+    tabs.reopen();
+    expect(sides(tabs)).toBe("[b] a c | ");
+  });
+
+  test("is restored exactly, and never as a right side alone", () => {
+    const tabs = opened("a", "b", "c");
+    tabs.toggleSplit();
+    tabs.add(search("d"));
+    tabs.focusSide("left");
+    const session = readSession(JSON.stringify({ ...freshSession, ...tabs.save(), splitShare: 0.3 }));
+    const again = new Tabs();
+    again.restore(session.tabs, session.active, session.beside);
+    expect(sides(again)).toBe("a [b] | c [d]");
+    expect(again.active?.label).toBe("b");
+    expect(again.all.map((t) => t.mounted)).toEqual([false, true, false, true]);
+    expect(session.splitShare).toBe(0.3);
+    again.restore(session.tabs.slice(2), 0, -1);
+    expect(sides(again)).toBe("[c] d | ");
+  });
+
+  test("an older session has none", () => {
+    const session = readSession('{"tabs":[{"content":{"kind":"tasks"}},{"content":{"kind":"settings"}}],"active":1}');
+    const tabs = new Tabs();
+    tabs.restore(session.tabs, session.active, session.beside);
+    expect(sides(tabs)).toBe("Tasks [Settings] | ");
   });
 });
 

@@ -21,6 +21,16 @@ const screens = {
     await page.keyboard.type("landlord deposit -draft");
     await page.locator("[role=option]").first().waitFor();
   },
+  "narrowed search": async (page) => {
+    await page.keyboard.type("landlrd rent");
+    await page.getByText("Also searched").waitFor();
+    await page.getByRole("button", { name: "Narrow" }).click();
+    await page.getByRole("group", { name: "Tag" }).waitFor();
+  },
+  "nothing found": async (page) => {
+    await page.keyboard.type("ladlrd in:Home tag:tax");
+    await page.getByText("Nothing found").waitFor();
+  },
   "changed search": async (page) => {
     await page.keyboard.type("landlord");
     await page.locator("[role=option]").nth(1).click({ button: "right" });
@@ -28,6 +38,13 @@ const screens = {
     await page.getByText("no longer matches").first().waitFor();
     await page.evaluate(() => window.fakeShell.write("Landlord", "landlord"));
     await page.getByText("1 new hit", { exact: true }).waitFor();
+  },
+  split: async (page) => {
+    await page.keyboard.type("landlord");
+    await page.keyboard.press("Control+d");
+    await page.locator(".cm-content").waitFor();
+    await page.keyboard.press("Control+\\");
+    await page.getByRole("tablist").nth(1).waitFor();
   },
   list: async (page) => {
     await page.locator("[role=treeitem]", { hasText: "All notes" }).click();

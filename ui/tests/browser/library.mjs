@@ -1,4 +1,4 @@
-import { equal, expect, test } from "./harness.mjs";
+import { becomes, equal, expect, test } from "./harness.mjs";
 
 const active = '[role=tabpanel]:not([hidden])';
 const row = (page, name) => page.locator("[role=treeitem]", { hasText: name }).first();
@@ -130,4 +130,23 @@ test("library: a list that cannot be read says so", async (open) => {
   const page = await open("?fail=listNotes");
   await row(page, "All notes").click();
   await page.getByText("This list could not be read").waitFor();
+});
+
+test("library: saved searches show how many notes they find, and keep up while they are shown", async (open) => {
+  const page = await open();
+  const asked = () => page.evaluate(() => window.fakeShell.calls.filter((c) => c.name === "countHits").length);
+  const row = page.locator("[role=treeitem]", { hasText: "Money back" });
+  const count = async () => Number(await row.locator(".count").innerText());
+  await row.locator(".count").waitFor();
+  const [before, questions] = [await count(), await asked()];
+  for (const title of ["One", "Two", "Three"]) await page.evaluate((t) => window.fakeShell.write(t, "get money back"), title);
+  await becomes(count, before + 3, "the count");
+  expect((await asked()) <= questions + 2, "a burst of changes is counted together");
+  await page.locator("[role=treeitem]", { hasText: "Saved searches" }).click();
+  await row.waitFor({ state: "detached" });
+  const closed = await asked();
+  await page.evaluate(() => window.fakeShell.write("Four", "get money back"));
+  await page.locator("[role=treeitem]", { hasText: "All notes" }).locator(".count", { hasText: "44" }).waitFor();
+  await page.waitForTimeout(2200);
+  equal(await asked(), closed, "questions while the group is closed");
 });

@@ -141,3 +141,35 @@ test("tasks: ticked with the keys and undone", async (open) => {
   await page.getByRole("button", { name: "Undo" }).click();
   await page.waitForFunction(() => window.fakeShell.calls.some((c) => c.name === "toggleTask" && c.args[2] === false));
 });
+
+test("note: pictures dropped on its text are attached there; other files, or elsewhere, are imported", async (open) => {
+  const page = await open();
+  await note(page, "above\n\nbelow");
+  const line = await page.locator(`${panel} .cm-line`, { hasText: "above" }).boundingBox();
+  const drop = (kind, paths, x = line.x + 4, y = line.y + 8) => page.evaluate((args) => window.fakeShell.dropFiles(...args), [kind, paths, x, y]);
+  const calls = (name) => page.evaluate((n) => window.fakeShell.calls.filter((c) => c.name === n).map((c) => c.args), name);
+  const overlay = page.getByTestId("drop-overlay");
+  const pictures = ["/home/you/Pictures/Cat.JPG", "/home/you/Pictures/Plan of the flat.svg"];
+
+  await drop("over", pictures);
+  await overlay.getByText("Drop to attach to this note").waitFor();
+  await drop("over", pictures, 40, 300);
+  await overlay.getByText("Drop to import").waitFor();
+  await drop("over", ["/home/you/Cat.jpg", "/home/you/Lease.pdf"]);
+  await overlay.getByText("Drop to import").waitFor();
+  await drop("leave", []);
+  await overlay.waitFor({ state: "detached" });
+
+  await drop("drop", pictures);
+  await SAVED(page);
+  await becomes(async () => (await lastSave(page))?.body, "![[Cat.JPG]] ![[Plan of the flat.svg]]above\n\nbelow", "both pictures stand where they were dropped");
+  equal((await calls("addAttachmentFile")).map((args) => args[1]), pictures, "the shell has read them");
+  await page.locator(`${panel} .cm-content img`).nth(1).waitFor();
+  equal((await calls("startImport")).length, 0, "imports");
+
+  await drop("drop", ["/home/you/missing.png"]);
+  await page.getByText("Not attached: missing.png: There is no such file.").waitFor();
+  await drop("drop", ["/home/you/Lease.pdf"]);
+  await page.locator(`${panel} h2`, { hasText: "Lease.pdf" }).waitFor();
+  equal((await calls("startImport")).length, 1, "imports");
+});

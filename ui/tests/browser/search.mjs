@@ -1,4 +1,4 @@
-import { equal, expect, test } from "./harness.mjs";
+import { becomes, equal, expect, test } from "./harness.mjs";
 
 const active = '[role=tabpanel]:not([hidden])';
 const input = (page) => page.locator(`${active} input[role=combobox]`);
@@ -82,14 +82,70 @@ test("search: the mode narrows to words and to meaning", async (open) => {
   equal(await page.locator(`${active} .meaning`).count(), 0, "none by meaning");
 });
 
-test("search: nothing found offers the spelling, fewer filters, and a note", async (open) => {
+test("search: nothing found offers what does find something, and a note", async (open) => {
   const page = await open();
-  await search(page, "landlrod in:Home");
+  await search(page, "ladlrd in:Home");
   await page.getByText("Nothing found for").waitFor();
-  await page.getByRole("button", { name: "without in:home" }).waitFor();
-  await page.getByRole("button", { name: "Create a note called “landlrod”" }).waitFor();
-  await page.getByRole("button", { name: "landlord in:home" }).click();
+  await page.getByRole("button", { name: "Create a note called “ladlrd”" }).waitFor();
+  await page.getByRole("button", { name: /^Did you mean landlord in:Home\? \d+ notes$/ }).click();
   await hits(page).first().waitFor();
+  equal(await input(page).inputValue(), "landlord in:Home", "the query");
+  expect(await input(page).evaluate((e) => e === document.activeElement), "the focus is in the box");
+
+  await search(page, "sourdough tag:work");
+  await page.getByRole("button", { name: /^Without tag:work: \d+ notes?$/ }).click();
+  await becomes(() => input(page).inputValue(), "sourdough", "without the filter");
+  await search(page, '"deposit landlord"');
+  await page.getByRole("button", { name: /^Without the quotes: \d+ notes$/ }).click();
+  await becomes(() => input(page).inputValue(), "deposit landlord", "without the quotes");
+});
+
+test("search: a spelling that was searched too, or is likelier, is said in one line above the hits", async (open) => {
+  const page = await open();
+  await search(page, "landlrd");
+  await page.getByText("Also searched: landlord").waitFor();
+  expect((await page.getByText("Also searched: landlord").getAttribute("title")).includes("landlrd"), "with what was typed");
+  await hits(page).first().waitFor();
+  await search(page, "ladlrd rent");
+  await page.locator(`${active} .spelling`, { hasText: "Did you mean" }).getByRole("button", { name: "landlord rent" }).click();
+  await becomes(() => input(page).inputValue(), "landlord rent", "the query");
+  equal(await page.locator(`${active} .spelling`).count(), 0, "nothing to say any more");
+});
+
+test("search: the hits are narrowed by what they have in common, with the keyboard alone", async (open) => {
+  const page = await open();
+  const asked = () => page.evaluate(() => window.fakeShell.calls.filter((c) => c.name === "facets").length);
+  await search(page, "landlord");
+  const before = await summary(page).innerText();
+  await page.waitForTimeout(500);
+  equal(await asked(), 0, "questions while it is closed");
+  await page.getByRole("button", { name: "Narrow" }).press("Enter");
+  const region = page.getByRole("region", { name: "Narrow the hits" });
+  const tags = region.getByRole("group", { name: "Tag" });
+  await tags.getByRole("button", { name: /^home\/lease \d+ notes$/ }).focus();
+  await page.keyboard.press("Enter");
+  equal(await input(page).inputValue(), "landlord tag:home/lease", "the query");
+  await tags.getByRole("button", { name: /^home\/lease/ }).waitFor({ state: "detached" });
+  expect((await summary(page).innerText()) !== before, "fewer hits");
+  await region.getByRole("group", { name: "Kind" }).getByRole("button", { name: /^pdf/ }).click();
+  equal(await input(page).inputValue(), "landlord tag:home/lease type:pdf", "the query");
+  await page.reload();
+  await page.waitForSelector(".window");
+  await page.getByRole("button", { name: "Narrow", expanded: true }).click();
+  await region.waitFor({ state: "detached" });
+});
+
+test("search: what can be narrowed by is asked for once the typing rests, and says when it failed", async (open) => {
+  const page = await open("?fail=facets");
+  await page.keyboard.type("a");
+  await page.getByRole("button", { name: "Narrow" }).click();
+  await page.getByText("This could not be counted: The disk said no").waitFor();
+  const asked = () => page.evaluate(() => window.fakeShell.calls.filter((c) => c.name === "facets").map((c) => c.args[0].text));
+  await input(page).focus();
+  await page.keyboard.press("Control+a");
+  await page.keyboard.type("landlord", { delay: 20 });
+  await becomes(async () => (await asked()).at(-1), "landlord", "the last question");
+  equal(await asked(), ["a", "landlord"], "the questions");
 });
 
 test("search: a failing search says so and can be tried again", async (open) => {
@@ -108,7 +164,7 @@ test("search: says what is not ready yet", async (open) => {
 
 test("search: a saved note appears at once while nobody is at the list; selection and focus stay", async (open) => {
   const page = await open();
-  await search(page, "weir");
+  await search(page, "zqxv");
   await page.getByText("Nothing found for").waitFor();
   await search(page, "landlord sort:updated");
   const before = await selected(page).innerText();

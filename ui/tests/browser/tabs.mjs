@@ -102,3 +102,107 @@ test("tabs: the last one closed leaves a way on", async (open) => {
   await page.getByRole("button", { name: "New search tab" }).last().click();
   equal(await labels(page), ["Search"], "a new one");
 });
+
+const strip = (page, side) => page.getByRole("tablist", { name: side === "right" ? "Open tabs, right" : "Open tabs", exact: true });
+const labelsOf = (page, side) => strip(page, side).locator("[role=tab] .label").allInnerTexts();
+
+async function three(page) {
+  await page.keyboard.type("landlord");
+  for (const word of ["tax", "bread"]) {
+    await page.keyboard.press("Control+t");
+    await page.keyboard.type(word);
+  }
+}
+
+test("split: two sides with tabs of their own, moved, dragged and restored", async (open) => {
+  const page = await open();
+  await three(page);
+  equal(await page.getByRole("tablist").count(), 1, "one strip without a split");
+  await page.keyboard.press("Control+\\");
+  equal(await labelsOf(page, "left"), ["landlord", "tax"], "the left side");
+  equal(await labelsOf(page, "right"), ["bread"], "the tab that was in front is on the right");
+  equal(await page.locator(active).count(), 2, "two panels are to be seen");
+  expect(await page.locator(`${active}.right input[role=combobox]`).evaluate((e) => e === document.activeElement), "the focus went along");
+
+  // What opens, opens on the side with the focus.
+  await page.keyboard.press("Control+t");
+  await page.keyboard.type("sleep");
+  equal(await labelsOf(page, "right"), ["bread", "sleep"], "a new tab on the right");
+  await page.locator(`${active}.left input[role=combobox]`).click();
+  await page.keyboard.press("Control+1");
+  equal(await page.locator(`${active}.left input[role=combobox]`).inputValue(), "landlord", "the number keys count on the left");
+
+  // The menu, then the pointer.
+  await strip(page, "left").getByRole("tab", { name: "tax" }).click({ button: "right" });
+  await page.getByRole("menuitem", { name: "Move to the other side" }).click();
+  equal(await labelsOf(page, "right"), ["bread", "sleep", "tax"], "moved by the menu");
+  const from = await strip(page, "right").getByRole("tab", { name: "bread" }).boundingBox();
+  const to = await strip(page, "left").getByRole("tab", { name: "landlord" }).boundingBox();
+  await page.mouse.move(from.x + 40, from.y + 15);
+  await page.mouse.down();
+  await page.mouse.move(from.x + 20, from.y + 15, { steps: 4 });
+  await page.mouse.move(to.x + 10, to.y + 15, { steps: 8 });
+  await page.mouse.up();
+  equal(await labelsOf(page, "left"), ["bread", "landlord"], "dragged to the front of the left");
+  await page.getByRole("separator", { name: "Width of the left side" }).focus();
+  await page.keyboard.press("Home");
+  const width = await page.locator(`${active}.left`).evaluate((e) => e.clientWidth);
+
+  await page.reload();
+  await page.waitForSelector(".window");
+  equal(await labelsOf(page, "left"), ["bread", "landlord"], "the left after a restart");
+  equal(await labelsOf(page, "right"), ["sleep", "tax"], "the right after a restart");
+  equal(await strip(page, "left").locator("[aria-selected=true] .label").innerText(), "bread", "in front on the left");
+  equal(await strip(page, "right").locator("[aria-selected=true] .label").innerText(), "tax", "in front on the right");
+  equal(await page.locator(`${active}.left`).evaluate((e) => e.clientWidth), width, "the width");
+});
+
+test("split: F6 goes round both sides; the last tab of the right ends it", async (open) => {
+  const page = await open();
+  await three(page);
+  await page.keyboard.press("Control+\\");
+  const pane = () => page.evaluate(() => `${document.activeElement.closest("[data-pane]")?.dataset.pane} ${document.activeElement.closest(".right") ? "right" : ""}`.trim());
+  const seen = [];
+  for (let i = 0; i < 6; i++) {
+    await page.keyboard.press("F6");
+    seen.push(await pane());
+  }
+  equal(seen, ["status", "sidebar", "tabs", "panel", "tabs right", "panel right"], "round and back");
+  await page.keyboard.press("Control+w");
+  equal(await page.getByRole("tablist").count(), 1, "the split has ended");
+  equal(await labels(page), ["landlord", "tax"], "the rest is there");
+  expect(await page.locator(`${active} input[role=combobox]`).evaluate((e) => e === document.activeElement), "the focus is on the left");
+  await page.keyboard.press("Control+\\");
+  await page.keyboard.press("Control+\\");
+  equal(await page.getByRole("tablist").count(), 1, "the same key ends it");
+});
+
+test("split: keys are for the note that has the focus, and a moved note keeps what was typed", async (open) => {
+  const page = await open();
+  for (const title of ["First", "Second"]) {
+    const id = await page.evaluate((t) => window.fakeShell.write(t, `${t} text`), title);
+    await page.evaluate((n) => window.fakeShell.openNote(n, ""), id);
+    await page.locator(`${active} .cm-content`, { hasText: `${title} text` }).waitFor();
+  }
+  await page.keyboard.press("Control+End");
+  await page.keyboard.type(" and more");
+  await page.keyboard.press("Control+\\");
+  const right = page.locator(`${active}.right`);
+  await right.locator(".cm-content", { hasText: "Second text and more" }).waitFor();
+  expect(await right.locator(".cm-content").evaluate((e) => e === document.activeElement), "the cursor is where it was");
+  await page.keyboard.press("Control+z");
+  await right.locator(".cm-content", { hasText: /^Second text$/ }).waitFor();
+  await page.keyboard.press("Control+e");
+  equal(await page.getByRole("button", { name: "Reading view", pressed: true }).count(), 1, "only one note is in reading view");
+  await page.locator(`${active}.left`).getByRole("button", { name: "Reading view", pressed: false }).waitFor();
+});
+
+test("split: it is usable at 900 × 600", async (open) => {
+  const page = await open("", { width: 900, height: 600 });
+  await three(page);
+  await page.keyboard.press("Control+\\");
+  await page.locator(`${active}.right [role=option]`).first().waitFor();
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+  expect(!wide, "the page scrolls");
+  for (const side of ["left", "right"]) expect((await page.locator(`${active}.${side} [role=listbox]`).boundingBox()).width > 300, `room for the hits on the ${side}`);
+});

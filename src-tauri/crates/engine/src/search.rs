@@ -101,8 +101,7 @@ pub struct Hits {
     pub busy: bool,
     /// Words that few notes or none have, folded, with those spelt nearly so that were searched as well.
     pub corrected: Vec<(String, Vec<String>)>,
-    /// Queries near this one that find something, where this one finds nothing or has a word that is
-    /// nowhere.
+    /// Queries near this one that find something, where this one finds nothing by words.
     pub rescues: Vec<Rescue>,
     pub took: Duration,
 }
@@ -461,11 +460,9 @@ fn present(
             head: head_of(note, title),
         });
     }
-    let rescues = match ranked.no_words || !ranked.corrected.is_empty() {
-        true if !query.text.trim().is_empty() => {
-            narrow::rescues(inner, query, hits.is_empty() && request.offset == 0)?
-        }
-        _ => Vec::new(),
+    let rescues = match ranked.no_words && !query.text.trim().is_empty() {
+        true => narrow::rescues(inner, query, hits.is_empty() && request.offset == 0)?,
+        false => Vec::new(),
     };
     Ok(Hits {
         hits,
