@@ -84,6 +84,38 @@ fn a_language_that_the_model_was_not_taught_is_ranked_by_words() {
 }
 
 #[test]
+fn links_due_days_and_likeness_narrow() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = open(dir.path()).await;
+        let lease = save(&engine, "My Lease", "deposit landlord rent flat").await;
+        let linking =
+            save(&engine, "Moving", "see [[My Lease|it]]\n\n- [ ] pay due:2026-03-01").await;
+        let near = save(&engine, "Flat", "rent of the flat, deposit to the landlord").await;
+        save(&engine, "Zoo", "quokkas\n\n- [x] done 📅 2026-03-01").await;
+        settle(&engine).await;
+        for (text, expected) in [
+            ("link:\"My Lease\"", vec![linking]),
+            ("link:nowhere", vec![]),
+            ("due:2026-03", vec![linking]),
+            ("due<2026-03-01", vec![]),
+            ("moving due:2026..2027", vec![linking]),
+        ] {
+            assert_eq!(ids(&search(&engine, text, Mode::Both).await), expected, "{text}");
+        }
+        for mode in [Mode::Words, Mode::Meaning, Mode::Both] {
+            let like = search(&engine, "like:\"my lease\"", mode).await;
+            assert_eq!(ids(&like).first(), Some(&near), "{mode:?} {like:?}");
+            assert!(!ids(&like).contains(&lease));
+        }
+        let nobody = search(&engine, "like:nobody", Mode::Both).await;
+        assert!(nobody.hits.is_empty());
+        assert!(nobody.degraded.is_some_and(|why| why.contains("nobody")));
+        engine.close().await.unwrap();
+    });
+}
+
+#[test]
 fn a_query_that_finds_nothing_says_what_would() {
     run(async {
         let dir = tempfile::tempdir().unwrap();

@@ -37,10 +37,10 @@ export const queryLanguage: QueryGroup[] = [
   {
     title: "When and in which order",
     rows: [
-      { write: "updated:7d", finds: "in the last seven days" },
+      { write: "updated:7d", finds: "in the last seven days; also “last week”, today" },
       { write: "created:2026-03", finds: "in that month" },
       { write: "updated:2026-01..2026-03", finds: "between the two" },
-      { write: "due:today", finds: "tasks due; due<2026-03 for before" },
+      { write: "due:today", finds: "with open tasks due then; also overdue, “next week”, due<2026-03" },
       { write: "sort:updated", finds: "newest first; also created, title, relevance" },
     ],
   },

@@ -240,6 +240,13 @@ fn put_changes(inner: &Inner, notes: &[Note]) -> Result<Vec<keyword::Change>> {
                 has_link: !analysis.links.is_empty() || analysis.has_web_link,
                 has_attachment: attached.contains(note.id),
                 has_image: analysis.has_image,
+                links: analysis.links.iter().map(|link| note::link_name(&link.target)).collect(),
+                due: analysis
+                    .tasks
+                    .iter()
+                    .filter(|task| !task.done)
+                    .filter_map(|task| task.due.clone())
+                    .collect(),
                 text: analysis.text.clone(),
             }))
         })

@@ -222,15 +222,19 @@ pub(crate) async fn rank(
     token: &CancellationToken,
 ) -> Result<Ranked> {
     let meaning_text = query.meaning_text();
-    let lists_only = meaning_text.trim().is_empty();
+    let no_text = meaning_text.trim().is_empty();
+    let like = query.like.clone();
+    let lists_only = no_text && like.is_none();
     let by_meaning = !lists_only
         && query.sort == Sort::Relevance
         && match request.mode {
+            // Who names a note asks for its meaning in any mode.
+            _ if like.is_some() => true,
             Mode::Words => false,
             Mode::Meaning => true,
             Mode::Both => !query.is_quoted(),
         };
-    let by_words = request.mode != Mode::Meaning || !by_meaning;
+    let by_words = !by_meaning || (request.mode != Mode::Meaning && !no_text);
     let depth = (request.offset + request.limit).max(DEPTH);
 
     let words_task = by_words.then(|| {
@@ -251,7 +255,11 @@ pub(crate) async fn rank(
         let span = tracing::debug_span!("search by meaning");
         tokio::task::spawn_blocking(move || {
             let _in_span = span.entered();
-            meaning_list(&inner, &query, &meaning_text, wait, &token)
+            let near = match &like {
+                Some(name) => Near::Note(name),
+                None => Near::Text(&meaning_text),
+            };
+            meaning_list(&inner, &query, near, wait, &token)
         })
     });
 
@@ -333,6 +341,9 @@ pub(crate) async fn rank(
     if by_words {
         fused.retain(|hit| hit.words.is_some() || hit.similarity.is_some_and(|s| s >= UNRELATED));
     } else {
+        if query.like.is_some() {
+            fused.retain(|hit| hit.similarity.is_some_and(|s| s >= UNRELATED));
+        }
         total = fused.len();
     }
     let mut only_meaning = 0;
@@ -356,6 +367,14 @@ pub(crate) async fn rank(
     })
 }
 
+/// What a list by meaning is near to.
+#[derive(Clone, Copy)]
+enum Near<'a> {
+    Text(&'a str),
+    /// The note of this name.
+    Note(&'a str),
+}
+
 struct MeaningList {
     notes: Vec<ByMeaning>,
     incomplete: Option<String>,
@@ -364,13 +383,28 @@ struct MeaningList {
 fn meaning_list(
     inner: &Inner,
     query: &Query,
-    text: &str,
+    near: Near<'_>,
     wait: bool,
     token: &CancellationToken,
 ) -> Result<MeaningList> {
     let model = inner.model().get(wait)?;
     let index = inner.vector(wait)?;
-    let vector = tracing::debug_span!("embed the query").in_scope(|| model.embed_query(text))?;
+    let (vector, itself) = match near {
+        Near::Text(text) => {
+            let vector =
+                tracing::debug_span!("embed the query").in_scope(|| model.embed_query(text))?;
+            (vector, None)
+        }
+        Near::Note(name) => {
+            let Some(note) = inner.store.read(|read| read.resolve_name(name))? else {
+                return Err(Error::not_found(format!("There is no note called “{name}”.")));
+            };
+            let Some(centre) = centre(inner, model.as_ref(), note)? else {
+                return Err(Error::not_found(format!("“{name}” is not prepared for meaning yet.")));
+            };
+            (centre, Some(note))
+        }
+    };
     if token.is_cancelled() {
         return Err(Error::cancelled());
     }
@@ -387,7 +421,9 @@ fn meaning_list(
             status.notes
         )
     });
-    Ok(MeaningList { notes: fuse::best_per_note(&hits), incomplete })
+    let mut notes = fuse::best_per_note(&hits);
+    notes.retain(|hit| Some(hit.note) != itself);
+    Ok(MeaningList { notes, incomplete })
 }
 
 /// The notes of both lists in a language that the model was taught; `None`: it does not matter.
@@ -586,10 +622,7 @@ fn best_window(body: &str, cut: &dyn Fn(&str) -> (usize, Snippet)) -> (usize, Sn
 pub(crate) fn related(inner: &Inner, id: NoteId, limit: usize) -> Result<Vec<Hit>> {
     let index = inner.vector(false)?;
     let model = inner.model().get(false)?;
-    let vectors = inner.store.read(|read| read.chunk_vectors(model.model_id(), id))?;
-    let Some(centre) = mean(vectors.iter().map(|(_, vector)| vector.as_slice())) else {
-        return Ok(Vec::new());
-    };
+    let Some(centre) = centre(inner, model.as_ref(), id)? else { return Ok(Vec::new()) };
     let hits = index.search(&centre, (limit + 1) * CHUNKS_PER_NOTE * 2, None)?;
     let nearest: Vec<ByMeaning> = fuse::best_per_note(&hits)
         .into_iter()
@@ -616,6 +649,12 @@ pub(crate) fn related(inner: &Inner, id: NoteId, limit: usize) -> Result<Vec<Hit
             })
         })
         .collect())
+}
+
+/// The middle of a note's chunks; `None` while it has none.
+fn centre(inner: &Inner, model: &dyn embed::Embedder, note: NoteId) -> Result<Option<Vec<f32>>> {
+    let vectors = inner.store.read(|read| read.chunk_vectors(model.model_id(), note))?;
+    Ok(mean(vectors.iter().map(|(_, vector)| vector.as_slice())))
 }
 
 /// Unit-length mean of unit vectors.

@@ -30,6 +30,10 @@ pub struct NoteDocument {
     pub has_link: bool,
     pub has_attachment: bool,
     pub has_image: bool,
+    /// Names of the notes that it links to, as [`note::link_name`] gives them.
+    pub links: Vec<String>,
+    /// Days on which its open tasks are due, as `YYYY-MM-DD`.
+    pub due: Vec<String>,
     /// Plain text of the body, headings included.
     pub text: String,
 }
@@ -98,6 +102,10 @@ pub(crate) enum Facet<'a> {
     Link,
     Attachment,
     Image,
+    /// The folded name of a note that is linked to.
+    LinksTo(&'a str),
+    /// A day on which an open task is due, as `YYYY-MM-DD`.
+    Due(&'a str),
 }
 
 impl Facet<'_> {
@@ -121,6 +129,8 @@ impl Facet<'_> {
             Facet::Link => "!link".to_owned(),
             Facet::Attachment => "!attachment".to_owned(),
             Facet::Image => "!image".to_owned(),
+            Facet::LinksTo(name) => format!("@{}", one_line(name)),
+            Facet::Due(day) => format!("d{}", one_line(day)),
         }
     }
 }
@@ -347,6 +357,18 @@ fn facet_lines(
         push(Facet::Title(&title_words(title)));
     }
     let mut seen = FxHashSet::default();
+    for name in &note.links {
+        if seen.insert(name.clone()) {
+            push(Facet::LinksTo(name));
+        }
+    }
+    seen.clear();
+    for day in &note.due {
+        if seen.insert(day.clone()) {
+            push(Facet::Due(day));
+        }
+    }
+    seen.clear();
     for tag in &note.tags {
         for tag in and_above(&note::fold(tag)) {
             if seen.insert(tag.to_owned()) {

@@ -4,7 +4,9 @@
 use std::cmp::{Ordering, Reverse};
 use std::sync::Arc;
 
-use note::{Expr, Field, Filter, HasFlag, IsFlag, NoteId, NoteSet, Query, Sort, TimeRange, Word};
+use note::{
+    DayRange, Expr, Field, Filter, HasFlag, IsFlag, NoteId, NoteSet, Query, Sort, TimeRange, Word,
+};
 use rustc_hash::FxHashMap;
 
 use crate::analysis::Shape;
@@ -48,6 +50,8 @@ const RERANKED: usize = 200;
 const PROXIMITY_WEIGHT: f32 = 0.3;
 /// Pairs of neighbours that are looked at.
 const MAX_PAIRS: usize = 24;
+/// Days on which tasks are due that are looked at.
+const MAX_DAYS: usize = 100_000;
 /// Farther apart than this many words, two words do not belong together.
 const NEAR: u32 = 8;
 
@@ -525,7 +529,25 @@ impl<'a> Evaluation<'a> {
             Filter::Has(HasFlag::Link) => self.facet(&Facet::Link),
             Filter::Has(HasFlag::Attachment) => self.facet(&Facet::Attachment),
             Filter::Has(HasFlag::Image) => self.facet(&Facet::Image),
+            Filter::LinksTo(name) => self.facet(&Facet::LinksTo(name)),
+            Filter::Due(days) => self.due(days),
         }
+    }
+
+    fn due(&self, days: &DayRange) -> Result<Bits, KeywordError> {
+        let prefix = Facet::Due("").term();
+        let mut bits = self.none();
+        for part in &self.snapshot.parts {
+            for term in part.segment.terms_prefixed(Pool::Filter, &prefix, MAX_DAYS)? {
+                if days.contains(&term[prefix.len()..]) {
+                    part.segment.each(Pool::Filter, &term, &mut |doc, _| {
+                        bits.insert(part.base + doc);
+                    })?;
+                }
+            }
+        }
+        bits.and(&self.scope);
+        Ok(bits)
     }
 
     fn within(&self, range: &TimeRange, created: bool) -> Bits {

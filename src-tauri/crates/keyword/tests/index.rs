@@ -8,8 +8,8 @@ use keyword::{
     Access, Change, KeywordError, KeywordHits, KeywordIndex, NoteDocument, Opened, Search,
 };
 use note::{
-    Expr, Field, Filter, HasFlag, IsFlag, Kind, NoteId, Query, Seq, Sort, TimeRange, Timestamp,
-    Word,
+    DayRange, Expr, Field, Filter, HasFlag, IsFlag, Kind, NoteId, Query, Seq, Sort, TimeRange,
+    Timestamp, Word,
 };
 use proptest::prelude::*;
 
@@ -30,6 +30,8 @@ fn document(id: i64, title: &str, text: &str) -> NoteDocument {
         has_link: false,
         has_attachment: false,
         has_image: false,
+        links: Vec::new(),
+        due: Vec::new(),
         text: text.to_owned(),
     }
 }
@@ -54,7 +56,7 @@ fn phrase(text: &str, slop: u32) -> Expr {
 }
 
 fn query(expr: Expr) -> Query {
-    Query { text: String::new(), expr, sort: Sort::Relevance, chips: Vec::new() }
+    Query { text: String::new(), expr, sort: Sort::Relevance, like: None, chips: Vec::new() }
 }
 
 fn find(index: &KeywordIndex, query: &Query) -> KeywordHits {
@@ -246,6 +248,31 @@ fn filters_narrow_and_sort() {
             assert_eq!(page.hits.iter().map(|hit| hit.note.0).collect::<Vec<_>>(), expected[1..3]);
             assert_eq!(page.total, 5);
         }
+    }
+}
+
+#[test]
+fn finds_links_and_due_days() {
+    let documents = [
+        NoteDocument {
+            links: vec!["my lease".to_owned(), "my lease".to_owned()],
+            due: vec!["2026-03-01".to_owned(), "2026-04-01".to_owned()],
+            ..document(1, "a", "x")
+        },
+        NoteDocument { due: vec!["2026-03-31".to_owned()], ..document(2, "b", "x") },
+    ];
+    let days = |from: Option<&str>, until: Option<&str>| {
+        let day = |day: Option<&str>| day.map(str::to_owned);
+        Expr::Filter(Filter::Due(DayRange { from: day(from), until: day(until) }))
+    };
+    for (_folder, index) in both(&documents) {
+        let found = |expr| sorted(ids(&index, expr));
+        assert_eq!(found(Expr::Filter(Filter::LinksTo("my lease".to_owned()))), [1]);
+        assert_eq!(found(Expr::Filter(Filter::LinksTo("lease".to_owned()))), [0i64; 0]);
+        assert_eq!(found(days(Some("2026-03-02"), Some("2026-04-01"))), [2]);
+        assert_eq!(found(days(None, Some("2026-03-02"))), [1]);
+        assert_eq!(found(days(None, None)), [1, 2]);
+        assert_eq!(found(days(Some("2027-01-01"), None)), [0i64; 0]);
     }
 }
 

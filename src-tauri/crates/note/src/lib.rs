@@ -18,5 +18,8 @@ pub use id::{NoteId, Seq, Timestamp};
 pub use markdown::{Analysis, Heading, Link, Task, analyse, plain_text, plain_text_range};
 pub use note::{Kind, Note, NoteDraft, NoteHead};
 pub use parse::parse;
-pub use query::{Chip, Clock, Expr, Field, Filter, HasFlag, IsFlag, Query, Sort, TimeRange, Word};
+pub use query::{
+    Chip, Clock, DayRange, Expr, Field, Filter, HasFlag, IsFlag, Query, Sort, TimeRange, Word,
+    link_name,
+};
 pub use set::NoteSet;

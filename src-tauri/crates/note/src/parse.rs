@@ -7,8 +7,8 @@ use jiff::{Span, Timestamp as Instant, civil};
 
 use crate::markdown::leading_tag;
 use crate::{
-    Chip, Clock, Expr, Field, Filter, HasFlag, IsFlag, Kind, Query, Sort, TimeRange, Timestamp,
-    Word, fold,
+    Chip, Clock, DayRange, Expr, Field, Filter, HasFlag, IsFlag, Kind, Query, Sort, TimeRange,
+    Timestamp, Word, fold, link_name,
 };
 
 /// Parentheses below this depth are read as if they were not there, so that no reader of the tree
@@ -22,7 +22,8 @@ const MAX_SLOP: u32 = 1000;
 /// end, so the last bare word is a prefix.
 pub fn parse(text: &str, typing: bool, clock: &Clock) -> Query {
     let parsed = run(text, typing, clock);
-    Query { text: text.to_owned(), expr: parsed.expr, sort: parsed.sort, chips: parsed.chips }
+    let Parsed { expr, sort, like, chips, .. } = parsed;
+    Query { text: text.to_owned(), expr, sort, like, chips }
 }
 
 /// The words and phrases that are asked for, in the order they were typed.
@@ -43,6 +44,8 @@ enum Part {
     },
     Filter(Filter),
     Sort(Sort),
+    /// The name of a note.
+    Like(String),
     /// A filter whose value is still to be typed.
     Unfinished,
 }
@@ -66,6 +69,7 @@ struct Spanned {
 struct Parsed {
     expr: Expr,
     sort: Sort,
+    like: Option<String>,
     chips: Vec<Chip>,
     asked: Vec<(usize, String)>,
 }
@@ -298,7 +302,7 @@ impl<'a> Lexer<'a> {
         let value_at = start + key_length + operator.length();
         let meaning = match (Key::find(&key), operator) {
             (Some(key), Operator::Is) => Some(key),
-            (Some(key @ Key::Created | key @ Key::Updated), _) => Some(key),
+            (Some(key @ (Key::Created | Key::Updated | Key::Due)), _) => Some(key),
             _ => None,
         };
         let Some(meaning) = meaning else {
@@ -445,6 +449,9 @@ enum Key {
     After,
     Is,
     Has,
+    Link,
+    Like,
+    Due,
     Sort,
 }
 
@@ -463,6 +470,9 @@ impl Key {
             "after" | "newer_than" => Key::After,
             "is" | "task" => Key::Is,
             "has" => Key::Has,
+            "link" => Key::Link,
+            "like" => Key::Like,
+            "due" => Key::Due,
             "sort" => Key::Sort,
             _ => return None,
         })
@@ -476,10 +486,14 @@ impl Key {
             Key::Kind => "note, markdown, text, html, pdf or docx",
             Key::Mime => "a media type, as in application/pdf",
             Key::Created | Key::Updated => {
-                "2026, 2026-03, 2026-03-01, a range a..b, 7d, 2w, 3m, 1y, today or yesterday"
+                "2026, 2026-03, 2026-03-01, a range a..b, 7d, 2w, 3m, 1y, today, yesterday or \"last week\""
             }
             Key::Before | Key::After => {
-                "2026, 2026-03, 2026-03-01, 7d, 2w, 3m, 1y, today or yesterday"
+                "2026, 2026-03, 2026-03-01, 7d, 2w, 3m, 1y, today, yesterday or \"last week\""
+            }
+            Key::Link | Key::Like => "the name of a note, in quotes if it has spaces",
+            Key::Due => {
+                "today, tomorrow, overdue, 7d, \"next week\", 2026-03, 2026-03-01 or a range a..b"
             }
             Key::Is => "todo, done, pinned or trashed",
             Key::Has => "task, link, attachment or image",
@@ -518,6 +532,9 @@ impl Key {
                 "image" | "images" => HasFlag::Image,
                 _ => return None,
             }),
+            Key::Link => Filter::LinksTo(Some(link_name(value)).filter(|name| !name.is_empty())?),
+            Key::Like => return Some(Part::Like(value.trim().to_owned())),
+            Key::Due => Filter::Due(due_range(&word, operator, clock)?),
             Key::Sort => {
                 return Some(Part::Sort(match word.as_str() {
                     "relevance" => Sort::Relevance,
@@ -592,28 +609,92 @@ fn time_range(value: &str, operator: Operator, clock: &Clock) -> Option<TimeRang
     }
 }
 
+/// Days on which a task may be due. Spans count forward here: `7d` is today and the seven days after.
+fn due_range(value: &str, operator: Operator, clock: &Clock) -> Option<DayRange> {
+    let offset = clock_offset(clock);
+    let today = local_now(clock)?.date();
+    let next = |date: civil::Date| Some(date.tomorrow().ok()?.to_string());
+    if value == "overdue" {
+        return Some(DayRange { from: None, until: Some(today.to_string()) });
+    }
+    if let Some(span) = span_of(value) {
+        let until = next(today.checked_add(span?).ok()?);
+        return Some(DayRange { from: Some(today.to_string()), until });
+    }
+    let TimeRange { from, until } = time_range(value, operator, clock)?;
+    let day = |moment: Timestamp| {
+        let moment = Instant::from_millisecond(moment.0).ok()?;
+        Some(offset.to_datetime(moment).date().to_string())
+    };
+    Some(DayRange { from: from.and_then(day), until: until.and_then(day) })
+}
+
+fn clock_offset(clock: &Clock) -> Offset {
+    Offset::from_seconds(clock.utc_offset).unwrap_or(Offset::UTC)
+}
+
+fn local_now(clock: &Clock) -> Option<civil::DateTime> {
+    let now = Instant::from_millisecond(clock.now.0).ok()?;
+    Some(clock_offset(clock).to_datetime(now))
+}
+
+/// `7d`, `2w` and so on; `Some(None)`: of that form, but no such span.
+fn span_of(text: &str) -> Option<Option<Span>> {
+    let unit = text.chars().next_back().filter(char::is_ascii_alphabetic)?;
+    let number: i64 = text[..text.len() - 1].parse().ok().filter(|n| *n >= 0)?;
+    let span = match unit {
+        'h' => Span::new().try_hours(number),
+        'd' => Span::new().try_days(number),
+        'w' => Span::new().try_weeks(number),
+        'm' => Span::new().try_months(number),
+        'y' => Span::new().try_years(number),
+        _ => return None,
+    };
+    Some(span.ok())
+}
+
+/// The week (from Monday), month or year that `this`, `last` or `next` means.
+fn calendar(text: &str, today: civil::Date) -> Option<(civil::Date, civil::Date)> {
+    let (which, unit) = text.split_once([' ', '-', '_'])?;
+    let steps = match which {
+        "this" => 0,
+        "last" | "past" => -1,
+        "next" => 1,
+        _ => return None,
+    };
+    let (start, span) = match unit {
+        "week" => {
+            let since_monday = i64::from(today.weekday().to_monday_zero_offset());
+            (today.checked_sub(Span::new().days(since_monday)).ok()?, Span::new().weeks(1))
+        }
+        "month" => (today.first_of_month(), Span::new().months(1)),
+        "year" => (today.first_of_year(), Span::new().years(1)),
+        _ => return None,
+    };
+    let first = start.checked_add(span.checked_mul(steps).ok()?).ok()?;
+    Some((first, first.checked_add(span).ok()?))
+}
+
 fn when(text: &str, clock: &Clock) -> Option<When> {
-    let offset = Offset::from_seconds(clock.utc_offset).unwrap_or(Offset::UTC);
-    let now = offset.to_datetime(Instant::from_millisecond(clock.now.0).ok()?);
+    let offset = clock_offset(clock);
+    let now = local_now(clock)?;
     let days = |first: civil::Date, next: civil::Date| {
         Some(When::Days { from: midnight(first, offset)?, until: midnight(next, offset)? })
     };
     match text {
         "today" => return days(now.date(), now.date().tomorrow().ok()?),
         "yesterday" => return days(now.date().yesterday().ok()?, now.date()),
+        "tomorrow" => {
+            let tomorrow = now.date().tomorrow().ok()?;
+            return days(tomorrow, tomorrow.tomorrow().ok()?);
+        }
         _ => {}
     }
-    if let Some(unit) = text.chars().next_back().filter(char::is_ascii_alphabetic) {
-        let number: i64 = text[..text.len() - 1].parse().ok().filter(|n| *n >= 0)?;
-        let span = match unit {
-            'h' => Span::new().try_hours(number),
-            'd' => Span::new().try_days(number),
-            'w' => Span::new().try_weeks(number),
-            'm' => Span::new().try_months(number),
-            'y' => Span::new().try_years(number),
-            _ => return None,
-        };
-        let then = now.checked_sub(span.ok()?).ok().filter(|then| then.year() > 0)?;
+    if let Some((first, next)) = calendar(text, now.date()) {
+        return days(first, next);
+    }
+    if let Some(span) = span_of(text) {
+        let then = now.checked_sub(span?).ok().filter(|then| then.year() > 0)?;
         return Some(When::Since(Timestamp(offset.to_timestamp(then).ok()?.as_millisecond())));
     }
     let mut numbers = text.split(['-', '/']).map(|part| {
@@ -698,8 +779,13 @@ fn join(parts: Vec<Expr>, group: fn(Vec<Expr>) -> Expr) -> Option<Expr> {
 }
 
 fn build(text: &str, tokens: Vec<Spanned>) -> Parsed {
-    let mut parsed =
-        Parsed { expr: Expr::All, sort: Sort::Relevance, chips: Vec::new(), asked: Vec::new() };
+    let mut parsed = Parsed {
+        expr: Expr::All,
+        sort: Sort::Relevance,
+        like: None,
+        chips: Vec::new(),
+        asked: Vec::new(),
+    };
     let mut levels = vec![Level::default()];
     // Start of the `NOT` that waits for its part.
     let mut not: Option<usize> = None;
@@ -750,7 +836,10 @@ fn build(text: &str, tokens: Vec<Spanned>) -> Parsed {
                 {
                     parsed.asked.push((range.start, asked.clone()));
                 }
-                add(level, part, negated, &mut parsed.sort);
+                match part {
+                    Part::Like(name) if !negated && negated_levels == 0 => parsed.like = Some(name),
+                    part => add(level, part, negated, &mut parsed.sort),
+                }
             }
         }
     }
@@ -764,7 +853,8 @@ fn build(text: &str, tokens: Vec<Spanned>) -> Parsed {
 
 fn add(level: &mut Level, part: Part, negated: bool, sort: &mut Sort) {
     let expr = match part {
-        Part::Unfinished => return,
+        // A negated `like:` means nothing.
+        Part::Unfinished | Part::Like(_) => return,
         Part::Sort(by) => {
             if !negated {
                 *sort = by;
@@ -951,8 +1041,8 @@ mod tests {
         check("10:30 C++ C# .net", "10:30+C+++C#+.net");
         check("me@x.org mailto:me@x.org", "me@x.org+mailto:me@x.org");
         check("foo:bar std::mem a>b <html>", "foo:bar+std::mem+a>b+<html>");
-        check("due:today link:\"a b\" like:x", "And[due:today+like:x, 'a b'~0]");
-        check("updated:\"last week\"", "'last week'~0");
+        check("dew:today lint:\"a b\" lake:x", "And[dew:today+lake:x, 'a b'~0]");
+        check("updated:\"first week\"", "'first week'~0");
         check("is:open is:odd", "And[Is(Todo), is:odd]");
         check("#1 #", "#1");
         check("print(x) f(", "print(x)+f(");
@@ -982,6 +1072,33 @@ mod tests {
     }
 
     #[test]
+    fn days_due() {
+        for (text, from, until) in [
+            ("due:today", Some("2026-09-21"), Some("2026-09-22")),
+            ("due:tomorrow", Some("2026-09-22"), Some("2026-09-23")),
+            ("due:overdue", None, Some("2026-09-21")),
+            ("due:7d", Some("2026-09-21"), Some("2026-09-29")),
+            ("due:\"next week\"", Some("2026-09-28"), Some("2026-10-05")),
+            ("due<2026-03", None, Some("2026-03-01")),
+            ("due>=2026-03-05", Some("2026-03-05"), None),
+            ("due:2026-03..2026-04", Some("2026-03-01"), Some("2026-05-01")),
+        ] {
+            let days = DayRange { from: from.map(str::to_owned), until: until.map(str::to_owned) };
+            assert_eq!(parse(text, false, &CLOCK).expr, Expr::Filter(Filter::Due(days)), "{text}");
+        }
+        assert!(parse("due:never", false, &CLOCK).chips[0].hint.is_some());
+    }
+
+    #[test]
+    fn names_of_notes() {
+        check("link:\"Folder/My Lease.md\" link:x", "And[LinksTo(\"my lease\"), LinksTo(\"x\")]");
+        let like = parse("rent like:\"My Lease\"", false, &CLOCK);
+        assert_eq!((show(&like.expr).as_str(), like.like.as_deref()), ("rent", Some("My Lease")));
+        assert_eq!(like.chips[0].label, "like:\"My Lease\"");
+        assert_eq!(parse("-like:x", false, &CLOCK).like, None);
+    }
+
+    #[test]
     fn dates() {
         for (text, range) in [
             ("created:2026", "created 2026-01-01..2027-01-01"),
@@ -1005,6 +1122,10 @@ mod tests {
             ("created<=2026-03", "created ..2026-04-01"),
             ("before:2026-03-01", "updated ..2026-03-01"),
             ("after:2026-03-01", "updated 2026-03-02.."),
+            ("updated:\"last week\"", "updated 2026-09-14..2026-09-21"),
+            ("updated:this-month", "updated 2026-09-01..2026-10-01"),
+            ("created:\"last year\"", "created 2025-01-01..2026-01-01"),
+            ("updated<\"this week\"", "updated ..2026-09-21"),
             ("newer_than:7d", "updated 2026-09-14T15:30:00.."),
             ("older_than:1y", "updated ..2025-09-21T15:30:00"),
         ] {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::parse::asked_words;
-use crate::{Kind, Timestamp};
+use crate::{Kind, Timestamp, fold};
 
 /// "Now" and the person's time zone, as relative dates need them.
 #[derive(Clone, Debug)]
@@ -64,6 +64,32 @@ pub enum Filter {
     Updated(TimeRange),
     Is(IsFlag),
     Has(HasFlag),
+    /// Links to a note of this name, as [`link_name`] gives it.
+    LinksTo(String),
+    /// Has an open task due on one of these days.
+    Due(DayRange),
+}
+
+/// Days as `YYYY-MM-DD`, half-open `[from, until)`; `None` is open.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DayRange {
+    pub from: Option<String>,
+    pub until: Option<String>,
+}
+
+impl DayRange {
+    /// `day` as `YYYY-MM-DD`.
+    pub fn contains(&self, day: &str) -> bool {
+        self.from.as_deref().is_none_or(|from| from <= day)
+            && self.until.as_deref().is_none_or(|until| day < until)
+    }
+}
+
+/// The name of a note as links and queries give it, folded: without its folder and `.md`.
+pub fn link_name(target: &str) -> String {
+    let name = target.trim().rsplit('/').next().unwrap_or_default();
+    let stem = name.strip_suffix(".md").or_else(|| name.strip_suffix(".MD")).unwrap_or(name);
+    fold(stem.trim())
 }
 
 /// The query as a tree.
@@ -113,6 +139,8 @@ pub struct Query {
     pub text: String,
     pub expr: Expr,
     pub sort: Sort,
+    /// Near the note of this name by meaning.
+    pub like: Option<String>,
     pub chips: Vec<Chip>,
 }
 
