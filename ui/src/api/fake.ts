@@ -27,6 +27,8 @@ import type {
 
 const DAY = 86_400_000;
 const HASHTAG = /(?:^|[\s(])#([\p{L}\p{N}_][\p{L}\p{N}_/-]*)/gu;
+/** A picture, as a PNG in base64: what every file on the fake's disk is. */
+const PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkqF/+HwAEmQJ4bAQXfQAAAABJRU5ErkJggg==";
 const TASK_LINE = /^\s*(?:[-*+]|\d+\.) \[([ xX])\] (.*)$/;
 const DUE = /(?:📅\s*|due:)(\d{4}-\d{2}-\d{2})/u;
 
@@ -585,9 +587,8 @@ export function fakeApi(): Api {
     },
     addAttachment: async (id, name, bytes) => attach(id, name, bytes),
     addAttachmentFile: async (id, path) => {
-      const picture = `<svg xmlns="http://www.w3.org/2000/svg" width="160" height="90"><rect width="160" height="90" fill="#7aa"/></svg>`;
       if (path.includes("missing")) throw fail("not_found", "There is no such file.");
-      return attach(id, path.split("/").pop() ?? path, new TextEncoder().encode(picture), "image/svg+xml");
+      return attach(id, path.split("/").pop() ?? path, Uint8Array.from(atob(PIXEL), (c) => c.charCodeAt(0)), "image/png");
     },
     openAttachment: async () => undefined,
     openLink: async () => undefined,

@@ -441,7 +441,9 @@ impl Engine {
         const MAX: u64 = 64 << 20;
         let shown = path.display().to_string();
         let failed = |reason: String| Error::invalid(format!("{shown}: {reason}"));
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        // Without what ends a link to it.
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = name.replace(['[', ']', '|', '#', '^', '\n', '\r'], " ");
         if !extract::media_type(&name).starts_with("image/") {
             return Err(failed("only pictures are attached; import other files".to_owned()));
         }
