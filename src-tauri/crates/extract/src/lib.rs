@@ -2,13 +2,17 @@
 //! threads, and no knowledge of notes, stores or other first-party crates. Work and memory are
 //! bounded for hostile input.
 
+mod blocks;
 mod clean;
 mod date;
 mod docx;
 mod html;
 mod inline;
+mod package;
 mod pdf;
+mod sheet;
 mod text;
+mod xlsx;
 mod xml;
 
 /// Largest input in bytes; check the size before reading a file.
@@ -33,7 +37,7 @@ pub struct Extracted {
     pub front_matter: String,
     /// Keywords of the document's metadata. Empty for Markdown, whose tags are in its front matter.
     pub tags: Vec<String>,
-    /// `markdown`, `text`, `html`, `pdf` or `docx`.
+    /// `markdown`, `text`, `html`, `pdf`, `docx`, `xlsx`, `xls` or `csv`.
     pub kind: &'static str,
     /// Unix milliseconds, from the document's metadata.
     pub created_ms: Option<i64>,
@@ -96,6 +100,10 @@ enum Format {
     Html,
     Pdf,
     Docx,
+    Xlsx,
+    Xls,
+    Csv,
+    Tsv,
 }
 
 fn extension(file_name: &str) -> String {
@@ -113,6 +121,10 @@ fn format(extension: &str) -> Option<Format> {
         "html" | "htm" | "xhtml" => Format::Html,
         "pdf" => Format::Pdf,
         "docx" => Format::Docx,
+        "xlsx" | "xlsm" | "xltx" => Format::Xlsx,
+        "xls" | "xlt" => Format::Xls,
+        "csv" => Format::Csv,
+        "tsv" | "tab" => Format::Tsv,
         _ => return None,
     })
 }
@@ -140,6 +152,10 @@ pub fn extract(input: &Input<'_>) -> Result<Extracted, ExtractError> {
             Format::Html => html::html(input.bytes),
             Format::Pdf => pdf::pdf(input.bytes),
             Format::Docx => docx::docx(input.bytes),
+            Format::Xlsx => xlsx::xlsx(input.bytes),
+            Format::Xls => sheet::xls(input.bytes),
+            Format::Csv => sheet::csv(input.bytes, None),
+            Format::Tsv => sheet::csv(input.bytes, Some(b'\t')),
         }
     };
     result.map_err(|failure| failure.named(input.file_name))
@@ -179,10 +195,14 @@ pub fn media_type(file_name: &str) -> &'static str {
         "xhtml" => "application/xhtml+xml",
         "css" => "text/css",
         "csv" => "text/csv",
-        "tsv" => "text/tab-separated-values",
+        "tsv" | "tab" => "text/tab-separated-values",
         "json" | "canvas" => "application/json",
         "xml" => "application/xml",
         "yaml" | "yml" | "base" => "application/yaml",
+        "jsonl" | "ndjson" => "application/jsonl",
+        "ipynb" => "application/x-ipynb+json",
+        "opml" => "text/x-opml",
+        "eml" => "message/rfc822",
         "zip" => "application/zip",
         "epub" => "application/epub+zip",
         "rtf" => "application/rtf",
