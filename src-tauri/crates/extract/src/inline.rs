@@ -21,6 +21,12 @@ pub(crate) enum Span {
     Break,
 }
 
+impl Span {
+    pub(crate) fn plain(text: &str) -> Span {
+        Span::Text { text: text.to_owned(), style: Style::default(), link: None }
+    }
+}
+
 /// One paragraph's Markdown; `break_mark` stands for its line breaks.
 pub(crate) fn markdown(spans: &[Span], break_mark: &str) -> String {
     let spans = merged(spans);

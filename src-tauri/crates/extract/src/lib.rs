@@ -6,10 +6,14 @@ mod blocks;
 mod clean;
 mod date;
 mod docx;
+mod epub;
 mod html;
 mod inline;
+mod odf;
 mod package;
 mod pdf;
+mod pptx;
+mod rtf;
 mod sheet;
 mod text;
 mod xlsx;
@@ -37,7 +41,8 @@ pub struct Extracted {
     pub front_matter: String,
     /// Keywords of the document's metadata. Empty for Markdown, whose tags are in its front matter.
     pub tags: Vec<String>,
-    /// `markdown`, `text`, `html`, `pdf`, `docx`, `xlsx`, `xls` or `csv`.
+    /// `markdown`, `text`, `html`, `pdf`, `docx`, `odt`, `rtf`, `epub`, `xlsx`, `xls`, `ods`, `csv`,
+    /// `pptx` or `odp`.
     pub kind: &'static str,
     /// Unix milliseconds, from the document's metadata.
     pub created_ms: Option<i64>,
@@ -104,6 +109,10 @@ enum Format {
     Xls,
     Csv,
     Tsv,
+    Epub,
+    Rtf,
+    Pptx,
+    OpenDocument(&'static str),
 }
 
 fn extension(file_name: &str) -> String {
@@ -123,6 +132,12 @@ fn format(extension: &str) -> Option<Format> {
         "docx" => Format::Docx,
         "xlsx" | "xlsm" | "xltx" => Format::Xlsx,
         "xls" | "xlt" => Format::Xls,
+        "pptx" | "pptm" | "ppsx" | "potx" => Format::Pptx,
+        "odt" | "ott" => Format::OpenDocument("odt"),
+        "ods" | "ots" => Format::OpenDocument("ods"),
+        "odp" | "otp" => Format::OpenDocument("odp"),
+        "epub" => Format::Epub,
+        "rtf" => Format::Rtf,
         "csv" => Format::Csv,
         "tsv" | "tab" => Format::Tsv,
         _ => return None,
@@ -154,6 +169,10 @@ pub fn extract(input: &Input<'_>) -> Result<Extracted, ExtractError> {
             Format::Docx => docx::docx(input.bytes),
             Format::Xlsx => xlsx::xlsx(input.bytes),
             Format::Xls => sheet::xls(input.bytes),
+            Format::Pptx => pptx::pptx(input.bytes),
+            Format::OpenDocument(kind) => odf::odf(input.bytes, kind),
+            Format::Epub => epub::epub(input.bytes),
+            Format::Rtf => rtf::rtf(input.bytes),
             Format::Csv => sheet::csv(input.bytes, None),
             Format::Tsv => sheet::csv(input.bytes, Some(b'\t')),
         }
