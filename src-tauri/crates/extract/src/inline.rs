@@ -203,6 +203,20 @@ pub(crate) fn hyperlink(instruction: &str) -> Option<String> {
     is_link(&target).then_some(target)
 }
 
+/// Plain text whose lines stay lines, and whose own Markdown stays what it is.
+pub(crate) fn lines(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + text.len() / 16);
+    let mut lines = text.trim_end().lines().peekable();
+    while let Some(line) = lines.next() {
+        out.push_str(line.trim_end());
+        if let Some(next) = lines.peek() {
+            let breaks = !line.trim().is_empty() && !next.trim().is_empty();
+            out.push_str(if breaks { "\\\n" } else { "\n" });
+        }
+    }
+    out
+}
+
 pub(crate) fn longest_run(text: &str, mark: char) -> usize {
     let mut longest = 0;
     let mut run = 0;

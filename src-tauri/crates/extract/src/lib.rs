@@ -9,10 +9,15 @@ mod docx;
 mod epub;
 mod html;
 mod inline;
+mod json;
+mod mail;
 mod odf;
+mod opml;
+mod org;
 mod package;
 mod pdf;
 mod pptx;
+mod rst;
 mod rtf;
 mod sheet;
 mod text;
@@ -42,7 +47,7 @@ pub struct Extracted {
     /// Keywords of the document's metadata. Empty for Markdown, whose tags are in its front matter.
     pub tags: Vec<String>,
     /// `markdown`, `text`, `html`, `pdf`, `docx`, `odt`, `rtf`, `epub`, `xlsx`, `xls`, `ods`, `csv`,
-    /// `pptx` or `odp`.
+    /// `pptx`, `odp`, `eml`, `ipynb`, `json`, `keep`, `org`, `rst` or `opml`.
     pub kind: &'static str,
     /// Unix milliseconds, from the document's metadata.
     pub created_ms: Option<i64>,
@@ -111,6 +116,13 @@ enum Format {
     Tsv,
     Epub,
     Rtf,
+    Mail,
+    Notebook,
+    Json,
+    JsonLines,
+    Org,
+    Rst,
+    Opml,
     Pptx,
     OpenDocument(&'static str),
 }
@@ -126,7 +138,7 @@ fn extension(file_name: &str) -> String {
 fn format(extension: &str) -> Option<Format> {
     Some(match extension {
         "md" | "markdown" | "mdown" => Format::Markdown,
-        "txt" | "text" | "log" | "org" | "rst" => Format::Text,
+        "txt" | "text" | "log" => Format::Text,
         "html" | "htm" | "xhtml" => Format::Html,
         "pdf" => Format::Pdf,
         "docx" => Format::Docx,
@@ -138,6 +150,13 @@ fn format(extension: &str) -> Option<Format> {
         "odp" | "otp" => Format::OpenDocument("odp"),
         "epub" => Format::Epub,
         "rtf" => Format::Rtf,
+        "eml" => Format::Mail,
+        "ipynb" => Format::Notebook,
+        "json" => Format::Json,
+        "org" => Format::Org,
+        "rst" | "rest" => Format::Rst,
+        "opml" => Format::Opml,
+        "jsonl" | "ndjson" => Format::JsonLines,
         "csv" => Format::Csv,
         "tsv" | "tab" => Format::Tsv,
         _ => return None,
@@ -173,6 +192,13 @@ pub fn extract(input: &Input<'_>) -> Result<Extracted, ExtractError> {
             Format::OpenDocument(kind) => odf::odf(input.bytes, kind),
             Format::Epub => epub::epub(input.bytes),
             Format::Rtf => rtf::rtf(input.bytes),
+            Format::Mail => mail::eml(input.bytes),
+            Format::Notebook => json::notebook(input.bytes),
+            Format::Json => json::json(input.bytes),
+            Format::JsonLines => json::lines(input.bytes),
+            Format::Org => org::org(input.bytes),
+            Format::Rst => rst::rst(input.bytes),
+            Format::Opml => opml::opml(input.bytes),
             Format::Csv => sheet::csv(input.bytes, None),
             Format::Tsv => sheet::csv(input.bytes, Some(b'\t')),
         }
