@@ -323,7 +323,7 @@ fn data_image(uri: &str, data_left: &mut usize) -> Option<(&'static str, Vec<u8>
     Some((name, bytes))
 }
 
-fn base64(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
     let text = if text.contains('%') {
         String::from_utf8(percent_decoded(text)).ok()?
     } else {
@@ -358,7 +358,7 @@ fn base64(text: &str) -> Option<Vec<u8>> {
     Some(out)
 }
 
-fn percent_decoded(text: &str) -> Vec<u8> {
+pub(crate) fn percent_decoded(text: &str) -> Vec<u8> {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;

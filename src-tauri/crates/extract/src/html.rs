@@ -93,6 +93,36 @@ pub(crate) fn html(bytes: &[u8]) -> Result<Extracted, Failure> {
     })
 }
 
+/// Markdown of a page that is part of another document: all of its body. `locate` gives the name of
+/// the attachment that a picture's address stands for; links that lead to no address on the web
+/// become text.
+pub(crate) fn content(
+    bytes: &[u8],
+    attachments: &mut Attachments,
+    locate: &mut dyn FnMut(&str, &mut Attachments) -> Option<String>,
+) -> Result<String, Failure> {
+    let (source, _) = text::decode(bytes, declared_encoding(bytes));
+    let cleaned = clean(&text::tidy(&source), attachments);
+    drop(source);
+    if cleaned.html.len() > MAX_SOURCE {
+        return Err(Failure::TooLarge(MAX_SOURCE));
+    }
+    let page = Document::from(cleaned.html.as_str());
+    drop(cleaned.html);
+    for image in page.select("img[src]").nodes() {
+        if let Some(name) = locate(&attribute(image, "src"), attachments) {
+            image.set_attr("src", &name);
+        }
+    }
+    for link in page.select("a[href]").nodes() {
+        let target = attribute(link, "href");
+        if !is_web(&target) && !target.starts_with("mailto:") {
+            link.remove_attr("href");
+        }
+    }
+    to_markdown(&page.select("body").html())
+}
+
 /// The encoding that the page declares, in a `meta` element or as XML does.
 fn declared_encoding(bytes: &[u8]) -> Option<&'static Encoding> {
     let head =

@@ -21,6 +21,12 @@ pub(crate) enum Span {
     Break,
 }
 
+impl Span {
+    pub(crate) fn plain(text: &str) -> Span {
+        Span::Text { text: text.to_owned(), style: Style::default(), link: None }
+    }
+}
+
 /// One paragraph's Markdown; `break_mark` stands for its line breaks.
 pub(crate) fn markdown(spans: &[Span], break_mark: &str) -> String {
     let spans = merged(spans);
@@ -133,6 +139,82 @@ fn styled(out: &mut String, text: &str, style: Style) {
     }
     out.extend(marks.chars().rev());
     out.push_str(&text[start + core.len()..]);
+}
+
+/// Text without any formatting, for code.
+pub(crate) fn plain(spans: &[Span]) -> String {
+    spans
+        .iter()
+        .map(|span| match span {
+            Span::Text { text, .. } => text.as_str(),
+            Span::Raw(_) => "",
+            Span::Break => "\n",
+        })
+        .collect()
+}
+
+/// The text of a line of Markdown.
+pub(crate) fn unescaped(markdown: &str) -> String {
+    let mut out = String::with_capacity(markdown.len());
+    let mut chars = markdown.chars().peekable();
+    while let Some(c) = chars.next() {
+        if c != '\\' || !chars.peek().is_some_and(char::is_ascii_punctuation) {
+            out.push(c);
+        }
+    }
+    out.replace("**", "")
+}
+
+/// Whether a link leads out of the document, and runs nothing.
+pub(crate) fn is_link(target: &str) -> bool {
+    let target = target.trim();
+    let scheme = target.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
+    !target.is_empty()
+        && !target.starts_with('#')
+        && !matches!(scheme.as_deref(), Some("javascript" | "vbscript" | "data"))
+}
+
+/// The target of a `HYPERLINK "target" \l "anchor"` instruction, if it leads out of the document.
+pub(crate) fn hyperlink(instruction: &str) -> Option<String> {
+    let rest = instruction.trim().strip_prefix("HYPERLINK")?;
+    let mut target = String::new();
+    let mut anchor = String::new();
+    let mut into_anchor = false;
+    let mut parts = rest.split('"');
+    while let Some(switches) = parts.next() {
+        for word in switches.split_whitespace() {
+            if word == "\\l" {
+                into_anchor = true;
+            } else if !word.starts_with('\\') && target.is_empty() && !into_anchor {
+                target = word.to_owned();
+            }
+        }
+        let Some(quoted) = parts.next() else { break };
+        if into_anchor {
+            anchor = quoted.to_owned();
+        } else if target.is_empty() {
+            target = quoted.to_owned();
+        }
+        into_anchor = false;
+    }
+    if !anchor.is_empty() && !target.is_empty() && !target.contains('#') {
+        target = format!("{target}#{anchor}");
+    }
+    is_link(&target).then_some(target)
+}
+
+/// Plain text whose lines stay lines, and whose own Markdown stays what it is.
+pub(crate) fn lines(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + text.len() / 16);
+    let mut lines = text.trim_end().lines().peekable();
+    while let Some(line) = lines.next() {
+        out.push_str(line.trim_end());
+        if let Some(next) = lines.peek() {
+            let breaks = !line.trim().is_empty() && !next.trim().is_empty();
+            out.push_str(if breaks { "\\\n" } else { "\n" });
+        }
+    }
+    out
 }
 
 pub(crate) fn longest_run(text: &str, mark: char) -> usize {

@@ -2,13 +2,26 @@
 //! threads, and no knowledge of notes, stores or other first-party crates. Work and memory are
 //! bounded for hostile input.
 
+mod blocks;
 mod clean;
 mod date;
 mod docx;
+mod epub;
 mod html;
 mod inline;
+mod json;
+mod mail;
+mod odf;
+mod opml;
+mod org;
+mod package;
 mod pdf;
+mod pptx;
+mod rst;
+mod rtf;
+mod sheet;
 mod text;
+mod xlsx;
 mod xml;
 
 /// Largest input in bytes; check the size before reading a file.
@@ -33,7 +46,8 @@ pub struct Extracted {
     pub front_matter: String,
     /// Keywords of the document's metadata. Empty for Markdown, whose tags are in its front matter.
     pub tags: Vec<String>,
-    /// `markdown`, `text`, `html`, `pdf` or `docx`.
+    /// `markdown`, `text`, `html`, `pdf`, `docx`, `odt`, `rtf`, `epub`, `xlsx`, `xls`, `ods`, `csv`,
+    /// `pptx`, `odp`, `eml`, `ipynb`, `json`, `keep`, `org`, `rst` or `opml`.
     pub kind: &'static str,
     /// Unix milliseconds, from the document's metadata.
     pub created_ms: Option<i64>,
@@ -96,6 +110,21 @@ enum Format {
     Html,
     Pdf,
     Docx,
+    Xlsx,
+    Xls,
+    Csv,
+    Tsv,
+    Epub,
+    Rtf,
+    Mail,
+    Notebook,
+    Json,
+    JsonLines,
+    Org,
+    Rst,
+    Opml,
+    Pptx,
+    OpenDocument(&'static str),
 }
 
 fn extension(file_name: &str) -> String {
@@ -109,10 +138,27 @@ fn extension(file_name: &str) -> String {
 fn format(extension: &str) -> Option<Format> {
     Some(match extension {
         "md" | "markdown" | "mdown" => Format::Markdown,
-        "txt" | "text" | "log" | "org" | "rst" => Format::Text,
+        "txt" | "text" | "log" => Format::Text,
         "html" | "htm" | "xhtml" => Format::Html,
         "pdf" => Format::Pdf,
         "docx" => Format::Docx,
+        "xlsx" | "xlsm" | "xltx" => Format::Xlsx,
+        "xls" | "xlt" => Format::Xls,
+        "pptx" | "pptm" | "ppsx" | "potx" => Format::Pptx,
+        "odt" | "ott" => Format::OpenDocument("odt"),
+        "ods" | "ots" => Format::OpenDocument("ods"),
+        "odp" | "otp" => Format::OpenDocument("odp"),
+        "epub" => Format::Epub,
+        "rtf" => Format::Rtf,
+        "eml" => Format::Mail,
+        "ipynb" => Format::Notebook,
+        "json" => Format::Json,
+        "org" => Format::Org,
+        "rst" | "rest" => Format::Rst,
+        "opml" => Format::Opml,
+        "jsonl" | "ndjson" => Format::JsonLines,
+        "csv" => Format::Csv,
+        "tsv" | "tab" => Format::Tsv,
         _ => return None,
     })
 }
@@ -140,6 +186,21 @@ pub fn extract(input: &Input<'_>) -> Result<Extracted, ExtractError> {
             Format::Html => html::html(input.bytes),
             Format::Pdf => pdf::pdf(input.bytes),
             Format::Docx => docx::docx(input.bytes),
+            Format::Xlsx => xlsx::xlsx(input.bytes),
+            Format::Xls => sheet::xls(input.bytes),
+            Format::Pptx => pptx::pptx(input.bytes),
+            Format::OpenDocument(kind) => odf::odf(input.bytes, kind),
+            Format::Epub => epub::epub(input.bytes),
+            Format::Rtf => rtf::rtf(input.bytes),
+            Format::Mail => mail::eml(input.bytes),
+            Format::Notebook => json::notebook(input.bytes),
+            Format::Json => json::json(input.bytes),
+            Format::JsonLines => json::lines(input.bytes),
+            Format::Org => org::org(input.bytes),
+            Format::Rst => rst::rst(input.bytes),
+            Format::Opml => opml::opml(input.bytes),
+            Format::Csv => sheet::csv(input.bytes, None),
+            Format::Tsv => sheet::csv(input.bytes, Some(b'\t')),
         }
     };
     result.map_err(|failure| failure.named(input.file_name))
@@ -179,10 +240,14 @@ pub fn media_type(file_name: &str) -> &'static str {
         "xhtml" => "application/xhtml+xml",
         "css" => "text/css",
         "csv" => "text/csv",
-        "tsv" => "text/tab-separated-values",
+        "tsv" | "tab" => "text/tab-separated-values",
         "json" | "canvas" => "application/json",
         "xml" => "application/xml",
         "yaml" | "yml" | "base" => "application/yaml",
+        "jsonl" | "ndjson" => "application/jsonl",
+        "ipynb" => "application/x-ipynb+json",
+        "opml" => "text/x-opml",
+        "eml" => "message/rfc822",
         "zip" => "application/zip",
         "epub" => "application/epub+zip",
         "rtf" => "application/rtf",

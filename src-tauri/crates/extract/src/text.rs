@@ -75,7 +75,7 @@ fn front_title(yaml: &str) -> Option<String> {
 }
 
 /// Text with `\n` line ends and no control characters but tabs.
-fn decode_text(bytes: &[u8]) -> Result<(String, Vec<String>), Failure> {
+pub(crate) fn decode_text(bytes: &[u8]) -> Result<(String, Vec<String>), Failure> {
     let (text, guess) = decode(bytes, None);
     let mut warnings = Vec::new();
     if let Some(encoding) = guess {
@@ -130,14 +130,11 @@ pub(crate) fn decode(
     bytes: &[u8],
     label: Option<&'static Encoding>,
 ) -> (String, Option<&'static str>) {
-    if let Some(text) = decode_utf32(bytes) {
+    if let Some(text) = decode_wide(bytes) {
         return (text, None);
     }
-    if let Some((encoding, length)) = Encoding::for_bom(bytes) {
-        return (encoding.decode_without_bom_handling(&bytes[length..]).0.into_owned(), None);
-    }
-    if let Some(text) = decode_utf16(bytes) {
-        return (text, None);
+    if let Some(rest) = bytes.strip_prefix(b"\xef\xbb\xbf") {
+        return (String::from_utf8_lossy(rest).into_owned(), None);
     }
     if let Ok(text) = std::str::from_utf8(bytes) {
         // ISO-2022-JP is pure ASCII to look at, with escape sequences.
@@ -159,6 +156,20 @@ pub(crate) fn decode(
     let guess = detector.guess(None, Utf8Detection::Allow);
     let guessed = (!bytes.is_ascii()).then_some(guess.name());
     (guess.decode_without_bom_handling(bytes).0.into_owned(), guessed)
+}
+
+/// Text in UTF-16 or UTF-32, with a byte order mark or by its shape.
+pub(crate) fn decode_wide(bytes: &[u8]) -> Option<String> {
+    if let Some(text) = decode_utf32(bytes) {
+        return Some(text);
+    }
+    match Encoding::for_bom(bytes) {
+        Some((encoding, length)) if encoding != UTF_8 => {
+            Some(encoding.decode_without_bom_handling(&bytes[length..]).0.into_owned())
+        }
+        Some(_) => None,
+        None => decode_utf16(bytes),
+    }
 }
 
 /// Whether the text is UTF-8 with a few broken places, such as a cut end.

@@ -32,6 +32,11 @@ impl Element {
         self.attributes.iter().find(|(key, _)| &**key == name).map(|(_, value)| &**value)
     }
 
+    /// All values of that local name, whatever their namespaces.
+    pub(crate) fn attributes(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.attributes.iter().filter(move |(key, _)| &**key == name).map(|(_, value)| &**value)
+    }
+
     pub(crate) fn elements(&self) -> impl Iterator<Item = &Element> {
         self.children.iter().filter_map(|node| match node {
             Node::Element(element) => Some(element),

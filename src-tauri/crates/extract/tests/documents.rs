@@ -21,6 +21,21 @@ fn types() {
         "i.xhtml",
         "p.PDF",
         "d.docx",
+        "t.XLSX",
+        "t.xls",
+        "t.ods",
+        "t.csv",
+        "t.tsv",
+        "s.pptx",
+        "s.odp",
+        "d.odt",
+        "d.rtf",
+        "b.epub",
+        "m.eml",
+        "n.ipynb",
+        "v.json",
+        "v.jsonl",
+        "o.opml",
     ] {
         assert!(supported(name), "{name}");
     }
@@ -221,7 +236,11 @@ proptest! {
 
     #[test]
     fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-        for name in ["a.md", "a.txt", "a.html", "a.pdf", "a.docx"] {
+        for name in [
+            "a.md", "a.txt", "a.html", "a.pdf", "a.docx", "a.xlsx", "a.xls", "a.ods", "a.csv", "a.tsv",
+            "a.pptx", "a.odt", "a.odp", "a.epub", "a.rtf", "a.eml", "a.ipynb", "a.json", "a.jsonl",
+            "a.org", "a.rst", "a.opml",
+        ] {
             let _ = extract(&Input { file_name: name, bytes: &bytes });
         }
     }
@@ -229,6 +248,19 @@ proptest! {
     #[test]
     fn any_markup_is_read(parts in proptest::collection::vec("<[a-z/!]{1,6}[ a-z=\"']{0,8}>?|[a-z &;<]{1,8}|\\PC", 0..60)) {
         read("a.html", parts.concat().as_bytes());
-        read("a.md", parts.concat().as_bytes());
+        // Signs that stand for broken text make it no text.
+        let _ = extract(&Input { file_name: "a.md", bytes: parts.concat().as_bytes() });
+    }
+
+    #[test]
+    fn any_marks_are_read(parts in proptest::collection::vec("[*/_=+~`|:.#\\[\\]<>-]{1,3}|[a-z]{1,4}| {1,3}|\n{1,2}|\\.\\. [a-z]{1,5}::|\\PC", 0..80)) {
+        for name in ["a.org", "a.rst", "a.csv", "a.json", "a.eml"] {
+            let _ = extract(&Input { file_name: name, bytes: parts.concat().as_bytes() });
+        }
+    }
+
+    #[test]
+    fn any_words_of_rtf_are_read(parts in proptest::collection::vec("[{}]|\\\\[a-z]{1,9}-?[0-9]{0,6} ?|\\\\(cell|row|par|intbl|itap2|nestcell|footnote|pict|field|fldrslt|u-9|bin3|listtext) ?|\\\\'[0-9a-g]{2}|\\\\[*~_\\\\{}]|[a-z ]{1,6}|\\PC", 0..80)) {
+        read("a.rtf", format!("{{\\rtf1 {}", parts.concat()).as_bytes());
     }
 }

@@ -555,6 +555,14 @@ fn kind_of_mime(mime: &str) -> Option<Kind> {
         "html" | "xhtml+xml" => Kind::Html,
         "pdf" => Kind::Pdf,
         "vnd.openxmlformats-officedocument.wordprocessingml.document" | "docx" => Kind::Docx,
+        "vnd.oasis.opendocument.text" => Kind::Odt,
+        "vnd.openxmlformats-officedocument.spreadsheetml.sheet" => Kind::Xlsx,
+        "vnd.openxmlformats-officedocument.presentationml.presentation" => Kind::Pptx,
+        "epub+zip" => Kind::Epub,
+        "rtf" => Kind::Rtf,
+        "csv" => Kind::Csv,
+        "rfc822" => Kind::Eml,
+        "json" => Kind::Json,
         _ => return None,
     })
 }

@@ -65,6 +65,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Measure how much of the text of other programs' documents an import keeps: `eval-import DIR` with a MANIFEST.tsv.
+    #[command(disable_help_flag = true)]
+    EvalImport {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Open the window with hot reload of the UI.
     Dev {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -118,6 +124,10 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::Eval { arguments } => {
             setup::ensure(&workspace, Need::Building)?;
             run::measure(&workspace, "eval", &arguments)
+        }
+        Task::EvalImport { arguments } => {
+            setup::ensure(&workspace, Need::Building)?;
+            run::measure(&workspace, "eval_import", &arguments)
         }
         Task::Dev { arguments } => {
             setup::ensure(&workspace, Need::Building)?;

@@ -1,25 +1,23 @@
 //! Word documents: the parts of an Office Open XML package (ECMA-376) to Markdown, with tracked
 //! changes accepted.
 
-mod blocks;
-mod package;
 mod styles;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use self::blocks::{Block, Kind};
-use self::package::{Package, Relation};
 use self::styles::Styles;
+use crate::blocks::{self, Block, Kind};
 use crate::inline::{self, Span, Style};
+use crate::package::{Package, Relation};
 use crate::xml::Element;
-use crate::{Attachments, Extracted, Failure, date, keywords, one_line, yaml};
+use crate::{Attachments, Extracted, Failure, one_line};
 
 /// More columns than that are no table that a person reads.
 const MAX_COLUMNS: usize = 64;
 
 pub(crate) fn docx(bytes: &[u8]) -> Result<Extracted, Failure> {
     let mut package = Package::open(bytes)?;
-    let main = package.main_part()?;
+    let main = package.main_part("word/document.xml")?;
     let Some(document) = package.xml(&main)? else {
         return Err(Failure::Damaged("it has no document part".to_owned()));
     };
@@ -29,7 +27,7 @@ pub(crate) fn docx(bytes: &[u8]) -> Result<Extracted, Failure> {
     };
     let mut blocks = reader.blocks(body)?;
     let titled = match blocks.first() {
-        Some(Block { kind: Kind::Title, text }) => one_line(&unescaped(text)),
+        Some(Block { kind: Kind::Title, text }) => one_line(&inline::unescaped(text)),
         _ => None,
     };
     if titled.is_some() {
@@ -38,32 +36,14 @@ pub(crate) fn docx(bytes: &[u8]) -> Result<Extracted, Failure> {
     let mut body = blocks::markdown(&blocks);
     reader.append_notes(&mut body)?;
 
-    let core = reader.package.core_properties()?;
-    let core = |name: &str| core.as_ref()?.child(name).map(Element::text);
-    let author = core("creator").filter(|author| author != "python-docx");
+    let properties = reader.package.properties("docx")?;
     Ok(Extracted {
-        title: titled.or_else(|| crate::document_title(&core("title")?)),
+        title: titled.or_else(|| properties.title.clone()),
         body,
-        front_matter: yaml(&[("author", author.as_deref())]),
-        tags: core("keywords").map(|words| keywords(&words)).unwrap_or_default(),
-        kind: "docx",
-        created_ms: core("created").and_then(|text| date::parse(&text)),
-        updated_ms: core("modified").and_then(|text| date::parse(&text)),
         attachments: reader.attachments.files,
         warnings: reader.package.warnings,
-        keep_original: true,
+        ..properties
     })
-}
-
-fn unescaped(markdown: &str) -> String {
-    let mut out = String::with_capacity(markdown.len());
-    let mut chars = markdown.chars().peekable();
-    while let Some(c) = chars.next() {
-        if c != '\\' || !chars.peek().is_some_and(char::is_ascii_punctuation) {
-            out.push(c);
-        }
-    }
-    out.replace("**", "")
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -189,7 +169,7 @@ impl<'a> Reader<'a> {
                 }
             }
             let text = match kind {
-                Kind::Code => plain(&spans),
+                Kind::Code => inline::plain(&spans),
                 Kind::Heading(_) | Kind::Title => inline::markdown(&spans, " "),
                 _ => inline::markdown(&spans, "\\\n"),
             };
@@ -263,7 +243,7 @@ impl<'a> Reader<'a> {
                 "fldChar" => self.field_mark(child),
                 "instrText" => self.instruction(child),
                 "fldSimple" => {
-                    let link = child.attribute("instr").and_then(hyperlink);
+                    let link = child.attribute("instr").and_then(inline::hyperlink);
                     let link = link.or_else(|| context.link.clone());
                     self.inline(child, &Context { style: context.style, link }, out, after)?;
                 }
@@ -277,7 +257,8 @@ impl<'a> Reader<'a> {
                             _ => r.target.clone(),
                         }
                     });
-                    let link = link.filter(|link| is_link(link)).or_else(|| context.link.clone());
+                    let link =
+                        link.filter(|link| inline::is_link(link)).or_else(|| context.link.clone());
                     self.inline(child, &Context { style: context.style, link }, out, after)?;
                 }
                 "footnoteReference" => self.note(NoteKind::Footnote, child, out),
@@ -378,7 +359,7 @@ impl<'a> Reader<'a> {
             Some("separate") => {
                 if let Some(field) = self.fields.last_mut() {
                     field.in_result = true;
-                    field.link = hyperlink(&field.instruction);
+                    field.link = inline::hyperlink(&field.instruction);
                 }
             }
             Some("end") => {
@@ -410,17 +391,13 @@ impl<'a> Reader<'a> {
         let Some(relation) = self.relations.get(id).cloned() else { return Ok(()) };
         let alt = inline::escape(alt, false);
         if relation.external {
-            if is_link(&relation.target) {
+            if inline::is_link(&relation.target) {
                 out.push(Span::Raw(format!("![{alt}]({})", inline::destination(&relation.target))));
             }
             return Ok(());
         }
-        match self.package.read(&relation.target)? {
-            Some(bytes) => {
-                let name = relation.target.rsplit('/').next().unwrap_or("image").to_owned();
-                let name = self.attachments.add(&name, bytes);
-                out.push(Span::Raw(format!("![{alt}]({name})")));
-            }
+        match self.package.attach(&relation.target, &mut self.attachments)? {
+            Some(name) => out.push(Span::Raw(format!("![{alt}]({name})"))),
             None => self.package.warn("An image is missing from the document."),
         }
         Ok(())
@@ -522,43 +499,6 @@ fn alternative(content: &Element) -> Option<&Element> {
     choice.or_else(|| content.child("Fallback")).or_else(|| content.child("Choice"))
 }
 
-/// The target of a `HYPERLINK "target" \l "anchor"` instruction, if it leads out of the document.
-fn hyperlink(instruction: &str) -> Option<String> {
-    let rest = instruction.trim().strip_prefix("HYPERLINK")?;
-    let mut target = String::new();
-    let mut anchor = String::new();
-    let mut into_anchor = false;
-    let mut parts = rest.split('"');
-    while let Some(switches) = parts.next() {
-        for word in switches.split_whitespace() {
-            if word == "\\l" {
-                into_anchor = true;
-            } else if !word.starts_with('\\') && target.is_empty() && !into_anchor {
-                target = word.to_owned();
-            }
-        }
-        let Some(quoted) = parts.next() else { break };
-        if into_anchor {
-            anchor = quoted.to_owned();
-        } else if target.is_empty() {
-            target = quoted.to_owned();
-        }
-        into_anchor = false;
-    }
-    if !anchor.is_empty() && !target.is_empty() && !target.contains('#') {
-        target = format!("{target}#{anchor}");
-    }
-    is_link(&target).then_some(target)
-}
-
-fn is_link(target: &str) -> bool {
-    let target = target.trim();
-    let scheme = target.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
-    !target.is_empty()
-        && !target.starts_with('#')
-        && !matches!(scheme.as_deref(), Some("javascript" | "vbscript" | "data"))
-}
-
 /// The Symbol font's letters and signs from 0x41 and from 0xa1 on (Adobe's Symbol encoding); a
 /// space where there is no such character.
 const SYMBOL_LETTERS: &str = "ΑΒΧΔΕΦΓΗΙϑΚΛΜΝΟΠΘΡΣΤΥςΩΞΨΖ[∴]⊥_ αβχδεφγηιϕκλμνοπθρστυϖωξψζ{|}∼";
@@ -594,18 +534,6 @@ fn symbol(font: &str, code: u32) -> Option<char> {
         0x4a => '☺',
         _ => return None,
     })
-}
-
-/// Text without any formatting, for code.
-fn plain(spans: &[Span]) -> String {
-    spans
-        .iter()
-        .map(|span| match span {
-            Span::Text { text, .. } => text.as_str(),
-            Span::Raw(_) => "",
-            Span::Break => "\n",
-        })
-        .collect()
 }
 
 #[cfg(test)]

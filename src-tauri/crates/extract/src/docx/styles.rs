@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::blocks::Kind;
+use crate::blocks::Kind;
 use crate::inline;
 use crate::xml::Element;
 

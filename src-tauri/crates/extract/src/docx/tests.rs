@@ -1,17 +1,5 @@
-use std::io::Write;
-
-use zip::write::SimpleFileOptions;
-
 use super::*;
-
-fn package(parts: &[(&str, &str)]) -> Vec<u8> {
-    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    for (path, content) in parts {
-        zip.start_file(*path, SimpleFileOptions::default()).expect("new part");
-        zip.write_all(content.as_bytes()).expect("in memory");
-    }
-    zip.finish().expect("in memory").into_inner()
-}
+use crate::package::zip_of as package;
 
 const RELATIONS: &str = r#"<Relationships>
     <Relationship Id="s" Type="http://x/styles" Target="styles.xml"/>

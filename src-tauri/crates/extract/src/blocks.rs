@@ -3,7 +3,7 @@
 use crate::inline;
 
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Text,
     Title,
     /// 1 to 9.
@@ -21,13 +21,13 @@ pub(super) enum Kind {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Block {
-    pub(super) kind: Kind,
+pub(crate) struct Block {
+    pub(crate) kind: Kind,
     /// Markdown of one paragraph; plain lines for code.
-    pub(super) text: String,
+    pub(crate) text: String,
 }
 
-pub(super) fn markdown(blocks: &[Block]) -> String {
+pub(crate) fn markdown(blocks: &[Block]) -> String {
     let mut out = String::new();
     // The widths of the markers of the items that the next one may be below.
     let mut indents: Vec<usize> = Vec::new();
@@ -93,7 +93,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// A table's rows of cells to a Markdown table; a single column is set as what it frames.
-pub(super) fn table(mut rows: Vec<Vec<Vec<Block>>>, out: &mut Vec<Block>) {
+pub(crate) fn table(mut rows: Vec<Vec<Vec<Block>>>, out: &mut Vec<Block>) {
     rows.retain(|row| row.iter().any(|cell| !cell.is_empty()));
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     if columns <= 1 && rows.len() <= 1 {
@@ -101,20 +101,29 @@ pub(super) fn table(mut rows: Vec<Vec<Vec<Block>>>, out: &mut Vec<Block>) {
         return;
     }
     let mut text = String::new();
-    for (n, row) in rows.iter().enumerate() {
-        text.push('|');
-        for column in 0..columns {
-            let cell = row.get(column).map(|blocks| cell(blocks)).unwrap_or_default();
-            text.push(' ');
-            text.push_str(&cell);
-            text.push_str(if cell.is_empty() { "|" } else { " |" });
-        }
-        text.push('\n');
+    for (n, line) in rows.iter().enumerate() {
+        row(line.iter().map(|blocks| cell(blocks)), columns, &mut text);
         if n == 0 {
-            text.push_str(&format!("|{}\n", " --- |".repeat(columns)));
+            rule(columns, &mut text);
         }
     }
     out.push(Block { kind: Kind::Set, text: text.trim_end().to_owned() });
+}
+
+/// One row of a Markdown table; each cell is Markdown of one line with its `|` escaped.
+pub(crate) fn row(cells: impl Iterator<Item = String>, columns: usize, out: &mut String) {
+    out.push('|');
+    for cell in cells.chain(std::iter::repeat_with(String::new)).take(columns) {
+        out.push(' ');
+        out.push_str(&cell);
+        out.push_str(if cell.is_empty() { "|" } else { " |" });
+    }
+    out.push('\n');
+}
+
+/// The line below a Markdown table's first row.
+pub(crate) fn rule(columns: usize, out: &mut String) {
+    out.push_str(&format!("|{}\n", " --- |".repeat(columns)));
 }
 
 /// A cell's blocks in one line.
@@ -144,7 +153,8 @@ fn cell(blocks: &[Block]) -> String {
     lines.join("<br>")
 }
 
-fn flat(text: &str) -> String {
+/// Markdown of a paragraph as one line of a table's cell.
+pub(crate) fn flat(text: &str) -> String {
     let text = text.replace("\\\n", "<br>").replace('\n', " ");
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
