@@ -231,12 +231,12 @@ fn a_real_vault_comes_in_whole() {
         let status = import(&engine, &vault).await;
         assert_eq!(status.failed, 0, "{status:?}");
         let notes = all_notes(&engine).await;
-        let markdown = std::process::Command::new("find")
+        let read = std::process::Command::new("find")
             .arg(&vault)
-            .args(["-name", "*.md"])
+            .args(["-name", "*.md", "-o", "-name", "*.json"])
             .output()
             .unwrap();
-        let files = String::from_utf8(markdown.stdout).unwrap().lines().count();
+        let files = String::from_utf8(read.stdout).unwrap().lines().count();
         assert_eq!(notes.len(), files);
         settle(&engine).await;
         assert!(search(&engine, "\"community plugins\"", Mode::Words).await.total > 5);

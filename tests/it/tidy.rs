@@ -124,7 +124,12 @@ fn nothing_unfinished_and_no_empty_names() {
                 continue;
             }
             let text = fs::read_to_string(&path).unwrap();
+            // In org files the word means an open task.
+            let is_org = path.ends_with("extract/src/org.rs");
             for marker in ["TODO", "FIXME", "XXX", "HACK"] {
+                if is_org && marker == "TODO" {
+                    continue;
+                }
                 let found =
                     text.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| word == marker);
                 assert!(!found, "{} holds {marker}", path.display());
