@@ -373,6 +373,8 @@ pub(crate) struct PlainText {
     wiki_image: Option<(String, usize)>,
     /// At the start of `[[#Heading]]`: its sign is not part of the text.
     at_own_heading: bool,
+    /// Where the first line of a quote begins, which may be a callout's: `> [!tip]- Title`.
+    quote: Option<usize>,
 }
 
 impl PlainText {
@@ -401,7 +403,10 @@ impl PlainText {
             }
             Event::Text(text) | Event::Code(text) => self.text.push_str(text),
             Event::InlineMath(text) | Event::DisplayMath(text) => self.text.push_str(text),
-            Event::SoftBreak | Event::HardBreak => self.end_line(),
+            Event::SoftBreak | Event::HardBreak => {
+                self.end_callout_line();
+                self.end_line();
+            }
             Event::Html(html) => self.take_html(html),
             Event::InlineHtml(html) => {
                 if tag_name(html).is_some_and(|name| name.eq_ignore_ascii_case("br")) {
@@ -421,7 +426,6 @@ impl PlainText {
                 }
                 Tag::Paragraph
                 | Tag::Heading { .. }
-                | Tag::BlockQuote(_)
                 | Tag::CodeBlock(_)
                 | Tag::HtmlBlock
                 | Tag::List(_)
@@ -429,17 +433,24 @@ impl PlainText {
                 | Tag::FootnoteDefinition(_)
                 | Tag::Table(_)
                 | Tag::TableRow => self.end_line(),
+                Tag::BlockQuote(_) => {
+                    self.end_line();
+                    self.quote = Some(self.text.len());
+                }
                 _ => {}
             },
             Event::End(tag) => match tag {
+                TagEnd::Paragraph => {
+                    self.end_callout_line();
+                    self.end_line();
+                }
                 TagEnd::Image => self.end_wiki_image(),
                 TagEnd::TableCell => self.text.push_str("  "),
                 TagEnd::HtmlBlock => {
                     self.hidden_until = None;
                     self.end_line();
                 }
-                TagEnd::Paragraph
-                | TagEnd::Heading(_)
+                TagEnd::Heading(_)
                 | TagEnd::CodeBlock
                 | TagEnd::Item
                 | TagEnd::TableHead
@@ -448,6 +459,22 @@ impl PlainText {
             },
             Event::Rule => self.end_line(),
             Event::FootnoteReference(_) | Event::TaskListMarker(_) => {}
+        }
+    }
+
+    /// What kind of callout it is, is no part of the text.
+    fn end_callout_line(&mut self) {
+        let Some(from) = self.quote.take() else { return };
+        let Some(rest) = self.text.get(from..).and_then(|line| line.strip_prefix("[!")) else {
+            return;
+        };
+        if let Some((kind, title)) = rest.split_once(']')
+            && kind.starts_with(char::is_alphanumeric)
+            && kind.chars().all(|c| c.is_alphanumeric() || "-_| ".contains(c))
+        {
+            let title = title.strip_prefix(['-', '+']).unwrap_or(title).trim_start().to_owned();
+            self.text.truncate(from);
+            self.text.push_str(&title);
         }
     }
 
@@ -564,6 +591,11 @@ mod tests {
     #[test]
     fn reads_plain_text() {
         for (body, text) in [
+            ("> [!Example]\n> Use it.", "Use it."),
+            ("> [!tip]- My *title*\n> Use it.\n\nx", "My title\nUse it.\nx"),
+            ("> [!warning|wide]", ""),
+            ("> [! not] one\n> quote [!tip]", "[! not] one\nquote [!tip]"),
+            ("> plain\n> quote", "plain\nquote"),
             ("", ""),
             ("# A *b*\n\nc **d** `e`\nf", "A b\nc d e\nf"),
             ("- a\n- b\n  - c\n\n1. d", "a\nb\nc\nd"),
