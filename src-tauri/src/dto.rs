@@ -337,7 +337,7 @@ pub(crate) struct Hits {
     rescues: Vec<Rescue>,
 }
 
-/// A word that few notes or none have, and those spelt nearly so that were searched as well.
+/// A word that no note has, and those spelt nearly so that were searched instead.
 #[derive(Clone, Debug, Serialize, TS)]
 #[ts(export)]
 pub(crate) struct Corrected {

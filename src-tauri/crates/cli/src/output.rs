@@ -75,7 +75,7 @@ pub(crate) fn print_hits(out: &mut dyn Write, hits: &Hits, explain: bool) -> Res
         }
     }
     for (typed, used) in &hits.corrected {
-        writeln!(out, "“{typed}” is rare: also searched {}", used.join(", "))?;
+        writeln!(out, "no note has “{typed}”: searched {}", used.join(", "))?;
     }
     for rescue in &hits.rescues {
         writeln!(out, "try: {}  ({} hits)", rescue.text, rescue.total)?;

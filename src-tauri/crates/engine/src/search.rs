@@ -99,7 +99,7 @@ pub struct Hits {
     pub degraded: Option<String>,
     /// By words alone, because many searches waited: asking again gives the notes by meaning too.
     pub busy: bool,
-    /// Words that few notes or none have, folded, with those spelt nearly so that were searched as well.
+    /// Words that no note has, folded, with those spelt nearly so that were searched instead.
     pub corrected: Vec<(String, Vec<String>)>,
     /// Queries near this one that find something, where this one finds nothing by words.
     pub rescues: Vec<Rescue>,

@@ -76,8 +76,8 @@ pub struct KeywordHits {
     pub total: usize,
     /// False if the beginning of a word stands for so many that some were left out: then more match.
     pub complete: bool,
-    /// Words that few notes or none have, folded, and those spelt nearly so that they stand for as
-    /// well, the nearest first.
+    /// Words that no note has, folded, and those spelt nearly so that were searched instead, the
+    /// nearest first.
     pub corrected: Vec<(String, Vec<String>)>,
     /// The notes that match, also those too far down to be among the hits.
     pub matching: Matching,

@@ -289,12 +289,12 @@ impl<'a> Evaluation<'a> {
         Ok(ranked.into_iter().map(|(edits, _, term)| (edits, term)).collect())
     }
 
-    /// The notes with words spelt nearly like the unit.
-    fn gather_similar(&mut self, unit: &Unit) -> Result<Bits, KeywordError> {
+    /// The notes with words spelt nearly like the unit. `told`: the person is told of it.
+    fn gather_similar(&mut self, unit: &Unit, told: bool) -> Result<Bits, KeywordError> {
         let similar = self.similar(unit)?;
         let others = similar.iter().map(|(_, term)| term).filter(|term| **term != unit.text);
         let others: Vec<String> = others.take(MAX_CORRECTED).cloned().collect();
-        if !others.is_empty() && !unit.prefix {
+        if told && !others.is_empty() && !unit.prefix {
             self.corrected.push((unit.text.clone(), others));
         }
         let sources: Vec<Source> = similar
@@ -362,7 +362,7 @@ impl<'a> Evaluation<'a> {
             found.or(&begun);
         }
         if found.len() <= FEW_HITS {
-            let similar = self.gather_similar(unit)?;
+            let similar = self.gather_similar(unit, found.is_empty())?;
             self.take_up(&similar, scored, 0.5, &|| format!("like {}", unit.text));
             if !similar.is_empty() {
                 idf = 0.0;

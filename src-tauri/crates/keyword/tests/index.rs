@@ -344,7 +344,8 @@ fn says_what_was_forgiven() {
         let hits = find(&index, &query(words("landlrod deposit")));
         let nearest = vec!["landlord".to_owned(), "landlords".to_owned()];
         assert_eq!(hits.corrected, [("landlrod".to_owned(), nearest)]);
-        assert_eq!(find(&index, &query(words("deposit"))).corrected, []);
+        // One note has it: others are searched as well, which is no news.
+        assert_eq!(find(&index, &query(words("landlords"))).corrected, []);
         let misspelt = |expr| index.misspelt(&query(expr)).expect("a sound index");
         assert_eq!(
             misspelt(phrase("the landlrod", 0)),
