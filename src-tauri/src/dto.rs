@@ -478,6 +478,8 @@ pub(crate) struct IndexStatus {
     waiting_for: Option<String>,
     message: Option<String>,
     read_only: bool,
+    /// Nothing can be saved in the data folder; `message` says why.
+    unwritable: bool,
 }
 
 impl From<engine::IndexStatus> for IndexStatus {
@@ -494,6 +496,7 @@ impl From<engine::IndexStatus> for IndexStatus {
             waiting_for: status.waiting_for,
             message: status.message,
             read_only: status.read_only,
+            unwritable: status.unwritable,
         }
     }
 }

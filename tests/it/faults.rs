@@ -108,20 +108,39 @@ fn a_full_disk_is_named_and_nothing_is_lost() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_is_named_and_left_alone() {
+fn a_folder_that_cannot_be_written_is_served_and_named() {
     let Some(disk) = Disk::mount() else { return };
-    run(async {
+    let kept = run(async {
         let engine = open(&disk.data()).await;
-        save(&engine, "Kept", "the lighthouse keeper").await;
+        let kept = save(&engine, "Kept", "the lighthouse keeper").await;
         settle(&engine).await;
         engine.close().await.unwrap();
+        kept
     });
     disk.run("mount", &["-o", "remount,ro"]).unwrap();
     run(async {
-        let opened = Engine::open(Options::new(disk.data(), ModelSource::None)).await;
+        let engine = open(&disk.data()).await;
+        let status = engine.status_now().await.unwrap();
+        assert!(status.read_only && status.unwritable, "{status:?}");
+        let message = status.message.unwrap();
+        assert!(message.contains("read-only"), "{message}");
+        assert!(message.contains(&disk.data().display().to_string()), "{message}");
+        for mode in [Mode::Words, Mode::Meaning, Mode::Both] {
+            assert_eq!(ids(&search(&engine, "lighthouse", mode).await), [kept], "{mode:?}");
+        }
+        assert_eq!(engine.note(kept).await.unwrap().title, "Kept");
+        let refused = engine.save_note(None, None, draft("More", "a harbour at night")).await;
+        let error = refused.unwrap_err();
+        assert_eq!(error.code, engine::Code::ReadOnly);
+        assert!(error.message.contains("read-only"), "{error}");
+        engine.close().await.unwrap();
+    });
+    let empty = Disk::mount().unwrap();
+    empty.run("mount", &["-o", "remount,ro"]).unwrap();
+    run(async {
+        let opened = Engine::open(Options::new(empty.dir.path(), ModelSource::None)).await;
         let Err(error) = opened else { panic!("it opened") };
         assert!(error.message.contains("read-only"), "{error}");
-        assert!(error.message.contains(&disk.data().display().to_string()), "{error}");
     });
     disk.run("mount", &["-o", "remount,rw"]).unwrap();
     run(async {

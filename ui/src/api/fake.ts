@@ -190,6 +190,7 @@ export function fakeApi(): Api {
       waiting_for: null,
       message: null,
       read_only: false,
+      unwritable: false,
       ...statusChange,
     };
   }

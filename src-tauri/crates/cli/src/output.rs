@@ -228,7 +228,7 @@ pub(crate) fn print_status(
         status.meaning_skipped,
         status.chunks
     )?;
-    if status.read_only {
+    if status.read_only && !status.unwritable {
         writeln!(out, "         the app is open and keeps the indexes")?;
     }
     match &status.message {

@@ -15,7 +15,7 @@ use crate::diagnostics::{Meters, Operation};
 use crate::error::{Code, Error, Result};
 use crate::import::Imports;
 use crate::indexer::{Analyses, Indexer, Receivers, Wake};
-use crate::lock::DataLock;
+use crate::lock::{Claim, DataLock};
 use crate::manners::Manners;
 use crate::model::{ModelSlot, ModelSource};
 use crate::narrow::{self, Facets};
@@ -113,6 +113,8 @@ pub(crate) struct Inner {
     /// A new keyword index is being filled.
     refilling: AtomicBool,
     read_only: bool,
+    /// Why nothing can be saved in the data folder, if so.
+    unwritable: Option<String>,
     tabs: Mutex<HashMap<String, CancellationToken>>,
     pub(crate) imports: Imports,
     lock: Option<DataLock>,
@@ -132,7 +134,8 @@ pub struct Engine {
 
 impl Engine {
     /// Opens or creates a data folder. The first process there keeps the indexes; a later one gets
-    /// an engine that reads them and saves through the store (see [`Engine::read_only`]).
+    /// an engine that reads them and saves through the store (see [`Engine::read_only`]). In a folder that
+    /// cannot be written everything can be found and read; the status says why nothing can be saved.
     /// Indexes that are missing, stale or damaged are made anew in the background.
     pub async fn open(options: Options) -> Result<Engine> {
         tokio::task::spawn_blocking(move || Engine::open_blocking(options))
@@ -144,9 +147,17 @@ impl Engine {
         let dir = &options.data_dir;
         std::fs::create_dir_all(dir)
             .map_err(|error| Error::internal(format!("{}: {error}", dir.display())))?;
-        let lock = DataLock::take(dir)?;
+        let (lock, unwritable) = match DataLock::take(dir)? {
+            Claim::Held(lock) => (Some(lock), None),
+            Claim::Elsewhere => (None, None),
+            Claim::Unwritable(why) => (None, Some(why)),
+        };
         let read_only = lock.is_none();
-        let store = Store::open(dir)?;
+        let store = match &unwritable {
+            None => Store::open(dir)?,
+            Some(why) => Store::open_unwritable(dir)
+                .map_err(|error| Error::internal(format!("{why}; {error}")))?,
+        };
         let access = if read_only { keyword::Access::ReadOnly } else { keyword::Access::ReadWrite };
         let (keyword, opened) =
             keyword::KeywordIndex::open(&dir.join("keyword"), store.uuid(), access)?;
@@ -202,6 +213,7 @@ impl Engine {
             rebuild_vectors: AtomicBool::new(false),
             refilling: AtomicBool::new(refilling),
             read_only,
+            unwritable,
             tabs: Mutex::default(),
             imports: Imports::default(),
             store,
@@ -262,7 +274,7 @@ impl Engine {
         .map_err(Error::internal)?
     }
 
-    /// True in a process that came second to its data folder.
+    /// True in a process that came second to its data folder, or cannot write there at all.
     pub fn read_only(&self) -> bool {
         self.inner.read_only
     }
@@ -588,6 +600,9 @@ impl Engine {
     /// Forgets both indexes and makes them anew from the store, in the background: the status says
     /// so until they are whole. Nothing is embedded again.
     pub async fn rebuild_indexes(&self) -> Result<()> {
+        if let Some(why) = &self.inner.unwritable {
+            return Err(Error::new(Code::ReadOnly, why));
+        }
         if self.inner.read_only {
             return Err(Error::new(
                 Code::ReadOnly,
@@ -917,12 +932,14 @@ impl Inner {
             words_state,
             meaning_state,
             waiting_for: waiting.and_then(Waiting::reason).map(str::to_owned),
-            message: failures
-                .words
+            message: self
+                .unwritable
                 .clone()
+                .or_else(|| failures.words.clone())
                 .or_else(|| failures.meaning.clone())
                 .or_else(|| self.model.unavailable_reason()),
             read_only: self.read_only,
+            unwritable: self.unwritable.is_some(),
         })
     }
 }

@@ -10,7 +10,7 @@ pub enum Code {
     Invalid,
     /// Superseded or cancelled by the caller.
     Cancelled,
-    /// Another process holds the data folder, and this needs its indexes.
+    /// Another process holds the data folder, and this needs its indexes; or nothing can be written there.
     ReadOnly,
     Internal,
 }
@@ -62,6 +62,7 @@ impl From<store::StoreError> for Error {
             | store::StoreError::NoSuchNotebook { .. }
             | store::StoreError::NoSuchImport { .. } => Code::NotFound,
             store::StoreError::Invalid { .. } => Code::Invalid,
+            store::StoreError::ReadOnly { .. } => Code::ReadOnly,
             _ => Code::Internal,
         };
         Error::new(code, error.to_string())

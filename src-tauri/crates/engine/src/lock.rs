@@ -10,27 +10,37 @@ pub(crate) struct DataLock {
     file: File,
 }
 
+/// Whether this process may write the indexes of a data folder.
+pub(crate) enum Claim {
+    Held(DataLock),
+    /// Another process holds the lock.
+    Elsewhere,
+    /// Nobody can write there; why, as a person may read it.
+    Unwritable(String),
+}
+
 impl DataLock {
-    /// `None` if another process holds it.
-    pub(crate) fn take(data_dir: &Path) -> Result<Option<DataLock>> {
+    pub(crate) fn take(data_dir: &Path) -> Result<Claim> {
         let path = data_dir.join("lock");
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(|error| match error.kind() {
-                ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
-                    Error::internal(format!(
-                        "{} cannot be written: it is read-only, or belongs to somebody else ({error})",
-                        data_dir.display()
-                    ))
-                }
-                _ => Error::internal(format!("{}: {error}", path.display())),
-            })?;
+        let opened = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+        let file = match opened {
+            Ok(file) => file,
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied
+                ) =>
+            {
+                return Ok(Claim::Unwritable(format!(
+                    "{} cannot be written: it is read-only, or belongs to somebody else ({error})",
+                    data_dir.display()
+                )));
+            }
+            Err(error) => return Err(Error::internal(format!("{}: {error}", path.display()))),
+        };
         match file.try_lock() {
-            Ok(()) => Ok(Some(DataLock { file })),
-            Err(TryLockError::WouldBlock) => Ok(None),
+            Ok(()) => Ok(Claim::Held(DataLock { file })),
+            Err(TryLockError::WouldBlock) => Ok(Claim::Elsewhere),
             Err(TryLockError::Error(error)) => {
                 Err(Error::internal(format!("{}: {error}", path.display())))
             }

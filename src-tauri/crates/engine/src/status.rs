@@ -69,6 +69,8 @@ pub struct IndexStatus {
     pub message: Option<String>,
     /// Another process holds the data folder: this one reads, and saves through the store alone.
     pub read_only: bool,
+    /// Nothing can be saved in the data folder; `message` says why.
+    pub unwritable: bool,
 }
 
 impl IndexStatus {

@@ -19,6 +19,7 @@ use thread_priority::{ThreadPriority, ThreadPriorityValue};
 
 use crate::document::{Analyser, Facet, Pool};
 use crate::plan::Planner;
+use crate::reading::Reading;
 use crate::schema::{self, Fields, GENERATION};
 use crate::search::{self, Request};
 use crate::segment::{DiskSegment, FreshNote};
@@ -175,7 +176,13 @@ impl KeywordIndex {
     }
 
     fn load(&self, verify: bool) -> Result<(), String> {
-        let mut index = Index::open_in_dir(&self.folder).map_err(|error| error.to_string())?;
+        let opened = match self.access {
+            Access::ReadWrite => Index::open_in_dir(&self.folder),
+            Access::ReadOnly => {
+                Reading::open(&self.folder).map_err(Into::into).and_then(Index::open)
+            }
+        };
+        let mut index = opened.map_err(|error| error.to_string())?;
         let (expected, _) = schema::schema();
         if index.schema() != expected {
             return Err("it has another schema".to_owned());

@@ -8,6 +8,7 @@ mod facets;
 mod index;
 mod language;
 mod plan;
+mod reading;
 mod schema;
 mod search;
 mod segment;

@@ -63,6 +63,7 @@ pub struct Store {
 struct Inner {
     dir: PathBuf,
     database: PathBuf,
+    access: schema::Access,
     uuid: String,
     interactive: Sender<Message>,
     bulk: Sender<Message>,
@@ -92,16 +93,39 @@ impl Store {
         Store::open_with(dir, schema::MIGRATIONS)
     }
 
+    /// Opens a store in a folder that cannot be written: everything can be read, and each change answers
+    /// [`StoreError::ReadOnly`].
+    ///
+    /// # Errors
+    /// There is no store, or one that has to be migrated first.
+    pub fn open_unwritable(dir: &Path) -> Result<Store> {
+        let database = dir.join(DATABASE);
+        let access = schema::Access::unwritable(&database)?;
+        let conn = schema::open_reader(&database, access)
+            .and_then(|conn| {
+                schema::check_current(&conn, &database)?;
+                Ok(conn)
+            })
+            .map_err(|error| error.at(&database))?;
+        Store::start(dir, conn, access)
+    }
+
     fn open_with(dir: &Path, migrations: &[&str]) -> Result<Store> {
         fs::create_dir_all(dir).map_err(|error| StoreError::io(dir, error))?;
         let database = dir.join(DATABASE);
+        let conn = schema::open_writer(&database, &dir.join(BACKUPS), migrations)
+            .map_err(|error| error.at(&database))?;
+        Store::start(dir, conn, schema::Access::Shared)
+    }
+
+    fn start(dir: &Path, conn: Connection, access: schema::Access) -> Result<Store> {
+        let database = dir.join(DATABASE);
         let at = |error: StoreError| error.at(&database);
-        let conn = schema::open_writer(&database, &dir.join(BACKUPS), migrations).map_err(at)?;
         let uuid = conn
             .query_row("SELECT value FROM meta WHERE key = 'uuid'", [], |row| row.get(0))
             .map_err(|error| at(error.into()))?;
         let last_seq = Read::new(&conn).last_seq().map_err(at)?;
-        let watch = schema::open_reader(&database).map_err(at)?;
+        let watch = schema::open_reader(&database, access).map_err(at)?;
         let data_version = data_version(&watch).map_err(at)?;
         let shared = Arc::new(Shared::default());
         shared.last_seq.store(last_seq.0, Ordering::Release);
@@ -114,6 +138,7 @@ impl Store {
             interactive: interactive_queue,
             bulk: bulk_queue,
             shared: Arc::clone(&shared),
+            writable: access == schema::Access::Shared,
             closing: false,
         };
         let thread = thread::Builder::new()
@@ -127,6 +152,7 @@ impl Store {
         let inner = Inner {
             dir: dir.to_owned(),
             database,
+            access,
             uuid,
             interactive,
             bulk,
@@ -255,7 +281,7 @@ impl Inner {
             return Err(StoreError::Closed);
         }
         let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        idle.map_or_else(|| schema::open_reader(&self.database), Ok)
+        idle.map_or_else(|| schema::open_reader(&self.database, self.access), Ok)
     }
 
     fn give_back(&self, conn: Connection) {

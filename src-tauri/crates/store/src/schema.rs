@@ -224,16 +224,65 @@ pub(crate) fn open_writer(path: &Path, backups: &Path, migrations: &[&str]) -> R
     Ok(conn)
 }
 
+/// How the database's file is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Through the log, which other connections may be writing.
+    Shared,
+    /// Nobody can write it, so that SQLite needs neither a log nor locks, for which it would make files.
+    Immutable,
+}
+
+impl Access {
+    /// For a folder that cannot be written. A log that a crash left there is read where SQLite can.
+    pub(crate) fn unwritable(path: &Path) -> Result<Access> {
+        let exists = path.try_exists().map_err(|error| StoreError::io(path, error))?;
+        if !exists {
+            return Err(StoreError::ReadOnly { path: path.to_owned() });
+        }
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        let log = std::fs::metadata(log).is_ok_and(|log| log.len() > 0);
+        Ok(if log { Access::Shared } else { Access::Immutable })
+    }
+}
+
 /// Opens a connection that cannot write.
-pub(crate) fn open_reader(path: &Path) -> Result<Connection> {
-    let conn = Connection::open_with_flags(
-        path,
-        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-    )?;
+pub(crate) fn open_reader(path: &Path, access: Access) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = match access {
+        Access::Shared => Connection::open_with_flags(path, flags)?,
+        Access::Immutable => {
+            let uri = format!("{}?immutable=1", file_uri(path));
+            Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)?
+        }
+    };
     conn.busy_timeout(BUSY_TIMEOUT)?;
     set_pragma(&conn, "cache_size", -READER_CACHE)?;
     keep_statements(&conn)?;
     Ok(conn)
+}
+
+/// A path as SQLite's URI filenames have it (sqlite.org/uri.html).
+fn file_uri(path: &Path) -> String {
+    let mut uri = String::from("file:");
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'%' | b'?' | b'#' => uri.push_str(&format!("%{byte:02x}")),
+            byte if byte.is_ascii() => uri.push(char::from(*byte)),
+            byte => uri.push_str(&format!("%{byte:02x}")),
+        }
+    }
+    uri
+}
+
+/// Refuses a database that would have to be migrated, which needs writing.
+pub(crate) fn check_current(conn: &Connection, path: &Path) -> Result<()> {
+    check_version(conn, path, MIGRATIONS.len())?;
+    if user_version(conn)? < MIGRATIONS.len() as i64 {
+        return Err(StoreError::ReadOnly { path: path.to_owned() });
+    }
+    Ok(())
 }
 
 /// Keeps prepared statements, and their plans whatever is bound to them: otherwise SQLite prepares

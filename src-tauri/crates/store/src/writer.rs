@@ -123,6 +123,7 @@ pub(crate) struct Writer {
     pub(crate) interactive: Receiver<Message>,
     pub(crate) bulk: Receiver<Message>,
     pub(crate) shared: Arc<Shared>,
+    pub(crate) writable: bool,
     pub(crate) closing: bool,
 }
 
@@ -137,6 +138,9 @@ impl Writer {
     pub(crate) fn run(mut self) -> Result<()> {
         while let Some((job, lane)) = self.wait() {
             self.transaction(job, lane);
+        }
+        if !self.writable {
+            return Ok(());
         }
         // A reader in another process may keep the log in use, which is no failure.
         self.conn

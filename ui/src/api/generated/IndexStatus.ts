@@ -4,4 +4,8 @@ export type IndexStatus = { notes: number, words_pending: number, meaning_pendin
 /**
  * Why embedding holds back, in words.
  */
-waiting_for: string | null, message: string | null, read_only: boolean, };
+waiting_for: string | null, message: string | null, read_only: boolean, 
+/**
+ * Nothing can be saved in the data folder; `message` says why.
+ */
+unwritable: boolean, };
