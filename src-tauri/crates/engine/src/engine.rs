@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use note::{Analysis, Clock, Note, NoteDraft, NoteHead, NoteId, Seq, Timestamp};
+use note::{Clock, Note, NoteDraft, NoteHead, NoteId, Seq, Timestamp};
 use store::{Lane, Read, Store, StoreError, Write};
 use tokio::sync::{Notify, Semaphore, broadcast, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::diagnostics::{Meters, Operation};
 use crate::error::{Code, Error, Result};
 use crate::import::Imports;
-use crate::indexer::{Analyses, Indexer, Receivers, Wake};
+use crate::indexer::{Indexer, Parsed, ParsedNote, Receivers, Wake};
 use crate::lock::{Claim, DataLock};
 use crate::manners::Manners;
 use crate::model::{ModelSlot, ModelSource};
@@ -88,7 +88,7 @@ pub(crate) struct Inner {
     pub(crate) urgent: Mutex<Vec<NoteId>>,
     /// Held while vectors go from the store into the index, so that an older state never follows a newer.
     pub(crate) applying: Mutex<()>,
-    pub(crate) analyses: Analyses,
+    pub(crate) parsed: Parsed,
     /// The words lane has more than one batch before it.
     pub(crate) words_behind: AtomicBool,
     /// Seqs that the overlay shows and the disk index does not hold yet.
@@ -194,7 +194,7 @@ impl Engine {
             fresh: Mutex::default(),
             urgent: Mutex::default(),
             applying: Mutex::default(),
-            analyses: Analyses::default(),
+            parsed: Parsed::default(),
             words_behind: AtomicBool::new(false),
             shown: Mutex::default(),
             status: watch::Sender::new(IndexStatus { read_only, ..IndexStatus::default() }),
@@ -332,7 +332,9 @@ impl Engine {
             move |write| write.save_note(id, base, &draft, &analysis, now),
             move |saved| {
                 inner.meters.record(Operation::Save, started.elapsed());
-                inner.written(saved, found);
+                if !saved.unchanged {
+                    inner.parsed.put([(saved.id, saved.seq, ParsedNote::Analysis(found))]);
+                }
                 vec![saved.id]
             },
         )
@@ -786,7 +788,7 @@ impl Inner {
     pub(crate) fn meaning_waits(&self) -> Option<Waiting> {
         if self.meaning_paused() {
             Some(Waiting::Paused)
-        } else if self.words_behind.load(Ordering::Relaxed) {
+        } else if self.words_behind.load(Ordering::Relaxed) || self.manners.is_flooded() {
             Some(Waiting::Words)
         } else if self.manners.is_typing() {
             Some(Waiting::Typing)
@@ -794,13 +796,6 @@ impl Inner {
             Some(Waiting::Battery)
         } else {
             None
-        }
-    }
-
-    /// A save is durable: the lanes will want what was found in the note's text.
-    pub(crate) fn written(&self, saved: &Saved, analysis: Arc<Analysis>) {
-        if !self.read_only && !saved.unchanged {
-            self.analyses.put(saved.id, saved.seq, analysis);
         }
     }
 
@@ -958,7 +953,7 @@ async fn publish_status(inner: Arc<Inner>) {
             Err(error) => tracing::error!(%error, "the status cannot be read"),
         }
         // Counting a million notes takes a while: it is never more than a small part of the work.
-        tokio::time::sleep(STATUS_INTERVAL.max(10 * started.elapsed())).await;
+        tokio::time::sleep(STATUS_INTERVAL.max(20 * started.elapsed())).await;
     }
 }
 

@@ -2,6 +2,8 @@
 //! written in bulk; every file found ends as imported, skipped or failed, with its reason.
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
+use std::fs::Metadata;
 use std::panic::AssertUnwindSafe;
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +12,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use note::{Analysis, FrontMatter, Kind, NoteDraft, NoteId, Timestamp};
+use note::{Analysis, FrontMatter, Kind, NoteDraft, NoteId, Seq, Timestamp};
 use store::{
     AttachmentRef, Digest, ImportId, ImportItem, ImportState, ItemCounts, ItemState, Lane, Role,
 };
@@ -20,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::{Engine, Inner, clean_notebook};
 use crate::error::{Error, Result};
 use crate::export;
+use crate::indexer::{ParsedNote, document};
 use crate::priority::{Priority, set_priority};
 
 /// What to import and where to.
@@ -55,11 +58,18 @@ pub struct ImportStatus {
 }
 
 const WORKERS: usize = 2;
-/// Notes written by one operation, and how many operations may wait for the store.
-const BATCH: usize = 128;
-const IN_FLIGHT: usize = 12;
+/// Notes written by one operation: few at first, which are found soon, then more, for each commit waits for the
+/// disk. Even these keep a person's save waiting for hundredths of a second only.
+const FIRST_BATCH: usize = 64;
+const BATCH: usize = 512;
+/// How many operations may wait for the store.
+const IN_FLIGHT: usize = 6;
 /// Bytes of files that may be read and not yet written: what bounds the memory of an import.
 const READ_AHEAD: usize = 64 << 20;
+/// Small files that a worker asks the store about in one go: each question costs a transaction, and after
+/// each of the writer's commits the reader's cache as well.
+const GROUP: usize = 32;
+const GROUP_BYTES: usize = 1 << 20;
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 /// A batch that does not fill up is written after this time, so that the first file is found soon.
 const LINGER: Duration = Duration::from_millis(20);
@@ -423,6 +433,26 @@ impl Budget {
     }
 }
 
+/// A file's bytes and what tells it from others.
+struct ReadFile {
+    path: String,
+    bytes: Vec<u8>,
+    digest: Digest,
+    mtime: Timestamp,
+    created: Option<Timestamp>,
+}
+
+/// What the store says of a file.
+enum Known {
+    New,
+    /// Imported before, and another file since; the note to update, unless that was edited here.
+    Changed(Option<NoteId>),
+    Unchanged {
+        reason: String,
+        note: NoteId,
+    },
+}
+
 /// One file, read and extracted.
 struct Prepared {
     path: String,
@@ -438,7 +468,9 @@ enum Outcome {
 
 struct NewNote {
     draft: NoteDraft,
-    analysis: Arc<Analysis>,
+    analysis: Analysis,
+    /// Also those in its front matter and its text.
+    tags: Vec<String>,
     /// The note that an earlier version of this file became.
     update: Option<NoteId>,
     digest: Digest,
@@ -496,7 +528,7 @@ impl Importer<'_> {
             let mut walk = ignore::WalkBuilder::new(root);
             walk.standard_filters(false)
                 .follow_links(false)
-                .sort_by_file_path(Path::cmp)
+                .sort_by_file_name(OsStr::cmp)
                 .filter_entry(|entry| {
                     entry.depth() == 0
                         || !entry.file_name().to_str().is_some_and(|name| {
@@ -550,26 +582,26 @@ impl Importer<'_> {
         attached: &Mutex<HashSet<PathBuf>>,
     ) -> Result<()> {
         let next = AtomicUsize::new(0);
+        let group = documents.len().div_ceil(WORKERS).clamp(1, GROUP);
         let budget = Arc::new(Budget::default());
         let (sender, receiver) = sync_channel::<Prepared>(BATCH);
         std::thread::scope(|scope| {
             for _ in 0..WORKERS {
                 let (sender, budget, next) = (sender.clone(), budget.clone(), &next);
                 scope.spawn(move || {
-                    set_priority(Priority::Low);
+                    set_priority(Priority::Lower);
                     while !self.job.token.is_cancelled() {
-                        let Some(file) = documents.get(next.fetch_add(1, Ordering::Relaxed)) else {
+                        let start = next.fetch_add(group, Ordering::Relaxed);
+                        let Some(rest) = documents.get(start..).filter(|rest| !rest.is_empty())
+                        else {
                             break;
                         };
-                        let size = std::fs::metadata(&file.path).map_or(0, |m| m.len() as usize);
-                        budget.take(size);
-                        let prepared = Prepared {
-                            path: file.path.to_string_lossy().into_owned(),
-                            bytes: size,
-                            outcome: self.prepare(file, by_name, attached),
-                        };
-                        if sender.send(prepared).is_err() {
-                            break;
+                        let mine = &rest[..group.min(rest.len())];
+                        for files in in_groups(mine) {
+                            let send = |prepared| sender.send(prepared).is_ok();
+                            if !self.prepare(&files, &budget, by_name, attached, send) {
+                                return;
+                            }
                         }
                     }
                 });
@@ -588,6 +620,7 @@ impl Importer<'_> {
     ) -> Result<()> {
         let mut done = HashSet::new();
         let mut batch = Vec::new();
+        let mut enough = FIRST_BATCH;
         let mut failed = None;
         let in_flight = Arc::new(InFlight::default());
         let mut last = Instant::now();
@@ -599,9 +632,10 @@ impl Importer<'_> {
                 done.insert(prepared.path.clone());
                 batch.push(prepared);
             }
-            if !batch.is_empty() && (idle || batch.len() >= BATCH) {
+            if !batch.is_empty() && (idle || batch.len() >= enough) {
                 let ready = std::mem::take(&mut batch);
                 self.submit(ready, budget, &in_flight);
+                enough = if idle { FIRST_BATCH } else { (2 * enough).min(BATCH) };
             }
             if failed.is_none()
                 && let Some(error) = in_flight.failure()
@@ -632,6 +666,9 @@ impl Importer<'_> {
 
     fn submit(&self, batch: Vec<Prepared>, budget: &Arc<Budget>, in_flight: &Arc<InFlight>) {
         in_flight.enter();
+        if batch.len() >= FIRST_BATCH {
+            self.inner.manners.flooded();
+        }
         let bytes: usize = batch.iter().map(|prepared| prepared.bytes).sum();
         let id = self.job.status.lock().expect("no panic while held").id;
         let now = self.inner.clock().now;
@@ -646,8 +683,9 @@ impl Importer<'_> {
                     let (state, reason, note) = match prepared.outcome {
                         Outcome::Note(new) => match write_note(write, &new, &prepared.path, now) {
                             Ok(saved) => {
-                                written.push((saved, new.analysis));
-                                (ItemState::Imported, new.warning, Some(saved.id))
+                                let warning = new.warning.clone();
+                                written.extend(parsed(&saved, *new));
+                                (ItemState::Imported, warning, Some(saved.id))
                             }
                             Err(error @ store::StoreError::Invalid { .. }) => {
                                 (ItemState::Failed, Some(error.to_string()), None)
@@ -672,9 +710,7 @@ impl Importer<'_> {
             move |result| {
                 match result {
                     Ok((counts, written, current)) => {
-                        for (saved, analysis) in written {
-                            inner.written(&saved, analysis);
-                        }
+                        inner.parsed.put(written);
                         job.update(|status| {
                             status.imported += counts.imported;
                             status.skipped += counts.skipped;
@@ -745,27 +781,60 @@ impl Importer<'_> {
         drop(self.inner.imports.progress.send(self.job.snapshot()));
     }
 
+    /// Reads and extracts files that are read in one go, handing on each; false if nobody takes them any more.
     fn prepare(
         &self,
-        file: &Found,
+        files: &[(&Found, std::io::Result<Metadata>)],
+        budget: &Budget,
         by_name: &ByName,
         attached: &Mutex<HashSet<PathBuf>>,
-    ) -> Outcome {
-        let _span = tracing::debug_span!("read a file", path = %file.path.display()).entered();
-        match self.try_prepare(file, by_name, attached) {
-            Ok(outcome) => outcome,
-            Err(error) => Outcome::Failed(error.message),
+        mut hand_on: impl FnMut(Prepared) -> bool,
+    ) -> bool {
+        let mut held: usize = files.iter().map(|(_, metadata)| size(metadata)).sum();
+        budget.take(held);
+        let read: Vec<Result<ReadFile>> =
+            files.iter().map(|(file, metadata)| self.read(file, metadata)).collect();
+        let known = self.inner.store.read(|read_store| {
+            read.iter()
+                .map(|file| file.as_ref().map_or(Ok(Known::New), |file| known(read_store, file)))
+                .collect::<std::result::Result<Vec<Known>, _>>()
+        });
+        let known: Vec<Result<Known>> = match known {
+            Ok(known) => known.into_iter().map(Ok).collect(),
+            Err(error) => files.iter().map(|_| Err(error.clone().into())).collect(),
+        };
+        for (((file, metadata), read), known) in files.iter().zip(read).zip(known) {
+            let _span = tracing::debug_span!("read a file", path = %file.path.display()).entered();
+            // What is left of a cancelled import is accounted for elsewhere.
+            if self.job.token.is_cancelled() {
+                budget.give(held);
+                return false;
+            }
+            let outcome = read.and_then(|read| match known? {
+                Known::Unchanged { reason, note } => {
+                    Ok(Outcome::Skipped { reason, note: Some(note) })
+                }
+                Known::Changed(note) => self.extracted(file, read, note, by_name, attached),
+                Known::New => self.extracted(file, read, None, by_name, attached),
+            });
+            let prepared = Prepared {
+                path: file.path.to_string_lossy().into_owned(),
+                bytes: size(metadata),
+                outcome: outcome.unwrap_or_else(|error| Outcome::Failed(error.message)),
+            };
+            if !hand_on(prepared) {
+                budget.give(held);
+                return false;
+            }
+            held -= size(metadata);
         }
+        true
     }
 
-    fn try_prepare(
-        &self,
-        file: &Found,
-        by_name: &ByName,
-        attached: &Mutex<HashSet<PathBuf>>,
-    ) -> Result<Outcome> {
-        let unreadable = |error: std::io::Error| Error::invalid(format!("cannot be read: {error}"));
-        let metadata = std::fs::metadata(&file.path).map_err(unreadable)?;
+    fn read(&self, file: &Found, metadata: &std::io::Result<Metadata>) -> Result<ReadFile> {
+        let unreadable =
+            |error: &std::io::Error| Error::invalid(format!("cannot be read: {error}"));
+        let metadata = metadata.as_ref().map_err(unreadable)?;
         if metadata.len() > extract::MAX_INPUT as u64 {
             return Err(Error::invalid(format!(
                 "too large: {} MB, at most {} MB are read",
@@ -773,50 +842,31 @@ impl Importer<'_> {
                 extract::MAX_INPUT >> 20
             )));
         }
-        let bytes = std::fs::read(&file.path).map_err(unreadable)?;
+        let bytes = std::fs::read(&file.path).map_err(|error| unreadable(&error))?;
         let millis = |time: std::io::Result<std::time::SystemTime>| {
             time.ok()
                 .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
                 .map(|since| Timestamp(since.as_millis() as i64))
         };
-        let mtime = millis(metadata.modified()).unwrap_or_else(|| self.inner.clock().now);
-        let digest = Digest::of(&bytes);
-        let path = file.path.to_string_lossy();
-        let (known, same_content) = self.inner.store.read(|read| {
-            let held = |source: &store::Source| {
-                let heads = read.heads(&[source.note])?;
-                Ok::<_, store::StoreError>(heads.into_iter().find(|head| head.trashed.is_none()))
-            };
-            let known = match read.source_by_path(&path)? {
-                Some(source) => held(&source)?.map(|head| (source, head)),
-                None => None,
-            };
-            let mut same = None;
-            for source in read.source_by_digest(&digest)? {
-                if !Path::new(&source.path).exists() && held(&source)?.is_some() {
-                    same = Some(source);
-                    break;
-                }
-            }
-            Ok((known, same))
-        })?;
-        let mut update = None;
-        if let Some((source, head)) = known {
-            if source.digest == digest {
-                return Ok(Outcome::Skipped {
-                    reason: "already imported, unchanged".to_owned(),
-                    note: Some(source.note),
-                });
-            }
-            // Edited here since it was imported: the new version of the file becomes a note of its
-            // own, so that neither replaces the other.
-            update = (head.updated == source.mtime).then_some(source.note);
-        } else if let Some(source) = same_content {
-            return Ok(Outcome::Skipped {
-                reason: format!("already imported from {}, unchanged", source.path),
-                note: Some(source.note),
-            });
-        }
+        Ok(ReadFile {
+            path: file.path.to_string_lossy().into_owned(),
+            digest: Digest::of(&bytes),
+            bytes,
+            mtime: millis(metadata.modified()).unwrap_or_else(|| self.inner.clock().now),
+            created: millis(metadata.created()),
+        })
+    }
+
+    /// The note that a file becomes; `update`: the note that an earlier version of it became.
+    fn extracted(
+        &self,
+        file: &Found,
+        read: ReadFile,
+        update: Option<NoteId>,
+        by_name: &ByName,
+        attached: &Mutex<HashSet<PathBuf>>,
+    ) -> Result<Outcome> {
+        let ReadFile { bytes, digest, mtime, created, .. } = read;
         let name = file.path.file_name().unwrap_or_default().to_string_lossy();
         let extracted = std::panic::catch_unwind(AssertUnwindSafe(|| {
             extract::extract(&extract::Input { file_name: &name, bytes: &bytes })
@@ -831,7 +881,8 @@ impl Importer<'_> {
             None => extracted.front_matter.clone(),
         };
         let meta = FrontMatter::parse(&front_matter);
-        let title = extracted.title.or(meta.title).unwrap_or_else(|| stem.into_owned());
+        let title =
+            extracted.title.or_else(|| meta.title.clone()).unwrap_or_else(|| stem.into_owned());
         let mut draft = NoteDraft {
             title: title.lines().next().unwrap_or_default().trim().to_owned(),
             body: extracted.body,
@@ -843,7 +894,7 @@ impl Importer<'_> {
             created: meta
                 .created
                 .or(extracted.created_ms.map(Timestamp))
-                .or_else(|| millis(metadata.created()))
+                .or(created)
                 .or(Some(mtime)),
             updated: Some(mtime),
         };
@@ -862,7 +913,8 @@ impl Importer<'_> {
                 }
             }
         }
-        let analysis = Arc::new(note::analyse(&draft.body));
+        let analysis = note::analyse(&draft.body);
+        let tags = store::all_tags(&draft, &meta, &analysis);
         for link in analysis.links.iter().filter(|link| link.embed) {
             let Some(path) = resolve(&link.target, parent, by_name) else { continue };
             if attachments.iter().any(|held: &AttachmentRef| held.name == link.target) {
@@ -887,9 +939,10 @@ impl Importer<'_> {
         Ok(Outcome::Note(Box::new(NewNote {
             draft,
             analysis,
+            tags,
             update,
             digest,
-            size: metadata.len(),
+            size: bytes.len() as u64,
             mtime,
             attachments,
             warning: (!extracted.warnings.is_empty()).then(|| extracted.warnings.join("; ")),
@@ -907,6 +960,54 @@ impl Importer<'_> {
     }
 }
 
+/// Files in groups that may be read in one go.
+fn in_groups(files: &[Found]) -> Vec<Vec<(&Found, std::io::Result<Metadata>)>> {
+    let mut groups: Vec<Vec<(&Found, std::io::Result<Metadata>)>> = Vec::new();
+    let mut held = usize::MAX;
+    for file in files {
+        let metadata = std::fs::metadata(&file.path);
+        held = held.saturating_add(size(&metadata));
+        if held > GROUP_BYTES {
+            held = size(&metadata);
+            groups.push(Vec::new());
+        }
+        groups.last_mut().expect("the first file opens a group").push((file, metadata));
+    }
+    groups
+}
+
+fn size(metadata: &std::io::Result<Metadata>) -> usize {
+    metadata.as_ref().map_or(0, |metadata| metadata.len() as usize)
+}
+
+/// What the store knows of a file that was read.
+fn known(read: &store::Read<'_>, file: &ReadFile) -> std::result::Result<Known, store::StoreError> {
+    let held = |source: &store::Source| {
+        let heads = read.heads(&[source.note])?;
+        Ok::<_, store::StoreError>(heads.into_iter().find(|head| head.trashed.is_none()))
+    };
+    if let Some(source) = read.source_by_path(&file.path)?
+        && let Some(head) = held(&source)?
+    {
+        return Ok(if source.digest == file.digest {
+            Known::Unchanged { reason: "already imported, unchanged".to_owned(), note: source.note }
+        } else {
+            // Edited here since it was imported: the new version of the file becomes a note of its
+            // own, so that neither replaces the other.
+            Known::Changed((head.updated == source.mtime).then_some(source.note))
+        });
+    }
+    for source in read.source_by_digest(&file.digest)? {
+        if !Path::new(&source.path).exists() && held(&source)?.is_some() {
+            return Ok(Known::Unchanged {
+                reason: format!("already imported from {}, unchanged", source.path),
+                note: source.note,
+            });
+        }
+    }
+    Ok(Known::New)
+}
+
 fn write_note(
     write: &mut store::Write<'_>,
     new: &NewNote,
@@ -922,6 +1023,24 @@ fn write_note(
     }
     write.record_source(path, &new.digest, new.size, new.mtime, saved.id)?;
     Ok(saved)
+}
+
+/// What the words lane needs of a note that is new; for others it also asks what else hangs on them.
+fn parsed(saved: &store::Saved, new: NewNote) -> Option<(NoteId, Seq, ParsedNote)> {
+    let NewNote { draft, analysis, tags, update: None, attachments, .. } = new else { return None };
+    let document = keyword::NoteDocument {
+        id: saved.id,
+        title: draft.title,
+        tags,
+        notebook: draft.notebook,
+        kind: draft.kind,
+        created: draft.created?,
+        updated: draft.updated?,
+        pinned: draft.pinned,
+        has_attachment: !attachments.is_empty(),
+        ..document(&analysis)
+    };
+    Some((saved.id, saved.seq, ParsedNote::Document(Box::new(document))))
 }
 
 /// Operations that the store has been given and has not answered.

@@ -21,13 +21,16 @@ use crate::status::Waiting;
 
 /// Notes read from the store and indexed in one go.
 const WORDS_BATCH: usize = 512;
+/// So many changes at once are no person's.
+const FLOOD: usize = 32;
 /// Bytes of plain text held between a write and its indexing.
 const MAX_HELD: usize = 16 << 20;
 /// Notes chunked and embedded in one go: small, so that a note saved meanwhile is next soon.
 const MEANING_BATCH: usize = 16;
 /// A lone save is findable at once through the overlay; its disk commit can wait this long for more.
 const QUIET_COMMIT: Duration = Duration::from_millis(1500);
-/// While a backlog is worked off, commits start this far apart and thin out to the second figure.
+/// While a backlog is worked off, the first commit comes after this time and the others this far apart: each
+/// waits for the disk a dozen times.
 const FIRST_COMMIT: Duration = Duration::from_millis(150);
 const BULK_COMMIT: Duration = Duration::from_millis(2000);
 /// Notes whose vectors are applied in one go: what a note just saved may wait for.
@@ -84,32 +87,62 @@ pub(crate) struct Receivers {
 }
 
 /// What was found in the texts of notes whose save is durable: the lanes that index them need not
-/// parse them again. Holds a bounded amount; what is not held is parsed once more.
+/// parse them again. Holds a bounded amount; what is not held is read and parsed once more.
 #[derive(Default)]
-pub(crate) struct Analyses(Mutex<Held>);
+pub(crate) struct Parsed(Mutex<Held>);
 
 #[derive(Default)]
 struct Held {
-    notes: HashMap<NoteId, (Seq, Arc<Analysis>)>,
+    notes: HashMap<NoteId, (Seq, ParsedNote)>,
     bytes: usize,
 }
 
-impl Analyses {
-    pub(crate) fn put(&self, note: NoteId, seq: Seq, analysis: Arc<Analysis>) {
-        let mut held = self.0.lock().expect("no panic while held");
-        if held.bytes + analysis.text.len() > MAX_HELD {
+pub(crate) enum ParsedNote {
+    Analysis(Arc<Analysis>),
+    /// All that the keyword index holds of the note.
+    Document(Box<keyword::NoteDocument>),
+}
+
+impl ParsedNote {
+    fn bytes(&self) -> usize {
+        match self {
+            ParsedNote::Analysis(analysis) => analysis.text.len(),
+            ParsedNote::Document(document) => document.text.len(),
+        }
+    }
+}
+
+impl Held {
+    fn put(&mut self, note: NoteId, seq: Seq, found: ParsedNote) {
+        let bytes = found.bytes();
+        if self.bytes + bytes > MAX_HELD {
             return;
         }
-        held.bytes += analysis.text.len();
-        if let Some((_, old)) = held.notes.insert(note, (seq, analysis)) {
-            held.bytes -= old.text.len();
+        self.bytes += bytes;
+        if let Some((_, old)) = self.notes.insert(note, (seq, found)) {
+            self.bytes -= old.bytes();
         }
     }
 
-    fn get(&self, note: &Note) -> Arc<Analysis> {
+    fn take(&mut self, note: NoteId) -> Option<ParsedNote> {
+        let (_, found) = self.notes.remove(&note)?;
+        self.bytes -= found.bytes();
+        Some(found)
+    }
+}
+
+impl Parsed {
+    pub(crate) fn put(&self, found: impl IntoIterator<Item = (NoteId, Seq, ParsedNote)>) {
+        let mut held = self.0.lock().expect("no panic while held");
+        for (note, seq, found) in found {
+            held.put(note, seq, found);
+        }
+    }
+
+    fn analysis(&self, note: &Note) -> Arc<Analysis> {
         let held = self.0.lock().expect("no panic while held");
         match held.notes.get(&note.id) {
-            Some((seq, analysis)) if *seq == note.seq => analysis.clone(),
+            Some((seq, ParsedNote::Analysis(analysis))) if *seq == note.seq => analysis.clone(),
             _ => {
                 drop(held);
                 Arc::new(note::analyse(&note.body))
@@ -117,14 +150,27 @@ impl Analyses {
         }
     }
 
-    /// Forgets what is on its way to the disk index, up to `seq`.
-    fn forget(&self, notes: &[NoteId], seq: Seq) {
+    /// Takes out the documents of those of some changed notes that are held as they are after that change.
+    fn documents(&self, changes: &[store::Change]) -> HashMap<NoteId, Box<keyword::NoteDocument>> {
         let mut held = self.0.lock().expect("no panic while held");
-        for note in notes {
-            if held.notes.get(note).is_some_and(|(at, _)| *at <= seq)
-                && let Some((_, analysis)) = held.notes.remove(note)
+        let mut documents = HashMap::new();
+        for change in changes {
+            if let Some((seq, ParsedNote::Document(_))) = held.notes.get(&change.id)
+                && *seq == change.seq
+                && let Some(ParsedNote::Document(document)) = held.take(change.id)
             {
-                held.bytes -= analysis.text.len();
+                documents.insert(change.id, document);
+            }
+        }
+        documents
+    }
+
+    /// Forgets what is on its way to the disk index, up to `seq`.
+    fn forget(&self, changes: &[store::Change], seq: Seq) {
+        let mut held = self.0.lock().expect("no panic while held");
+        for change in changes {
+            if held.notes.get(&change.id).is_some_and(|(at, _)| *at <= seq) {
+                held.take(change.id);
             }
         }
     }
@@ -221,13 +267,10 @@ fn put_changes(inner: &Inner, notes: &[Note]) -> Result<Vec<keyword::Change>> {
     Ok(notes
         .iter()
         .map(|note| {
-            let analysis = inner.analyses.get(note);
-            let headings: Vec<&str> =
-                analysis.headings.iter().map(|heading| heading.text.as_str()).collect();
+            let analysis = inner.parsed.analysis(note);
             keyword::Change::Put(Box::new(keyword::NoteDocument {
                 id: note.id,
                 title: note.title.clone(),
-                headings: headings.join("\n"),
                 tags: note.all_tags.clone(),
                 notebook: note.notebook.clone(),
                 kind: note.kind,
@@ -235,22 +278,33 @@ fn put_changes(inner: &Inner, notes: &[Note]) -> Result<Vec<keyword::Change>> {
                 updated: note.updated,
                 pinned: note.pinned,
                 trashed: note.trashed.is_some(),
-                has_task: !analysis.tasks.is_empty(),
-                has_open_task: analysis.tasks.iter().any(|task| !task.done),
-                has_link: !analysis.links.is_empty() || analysis.has_web_link,
                 has_attachment: attached.contains(note.id),
-                has_image: analysis.has_image,
-                links: analysis.links.iter().map(|link| note::link_name(&link.target)).collect(),
-                due: analysis
-                    .tasks
-                    .iter()
-                    .filter(|task| !task.done)
-                    .filter_map(|task| task.due.clone())
-                    .collect(),
-                text: analysis.text.clone(),
+                ..document(&analysis)
             }))
         })
         .collect())
+}
+
+/// What the keyword index holds of a note's text. The rest is blank.
+pub(crate) fn document(analysis: &Analysis) -> keyword::NoteDocument {
+    let headings: Vec<&str> =
+        analysis.headings.iter().map(|heading| heading.text.as_str()).collect();
+    keyword::NoteDocument {
+        headings: headings.join("\n"),
+        has_task: !analysis.tasks.is_empty(),
+        has_open_task: analysis.tasks.iter().any(|task| !task.done),
+        has_link: !analysis.links.is_empty() || analysis.has_web_link,
+        has_image: analysis.has_image,
+        links: analysis.links.iter().map(|link| note::link_name(&link.target)).collect(),
+        due: analysis
+            .tasks
+            .iter()
+            .filter(|task| !task.done)
+            .filter_map(|task| task.due.clone())
+            .collect(),
+        text: analysis.text.clone(),
+        ..keyword::NoteDocument::default()
+    }
 }
 
 fn words_lane(inner: &Inner, woken: &Receiver<()>) {
@@ -285,20 +339,30 @@ fn words_run(inner: &Inner, woken: &Receiver<()>) -> Result<()> {
         if let Some(last) = changes.last() {
             let _span = tracing::debug_span!("index words", changes = changes.len()).entered();
             let seq = last.seq;
-            let ids: Vec<NoteId> =
-                changes.iter().filter(|change| !change.deleted).map(|change| change.id).collect();
-            let notes = inner.store.read(|read| read.notes(&ids))?;
+            let documents = inner.parsed.documents(&changes);
+            let unread: Vec<NoteId> = changes
+                .iter()
+                .filter(|change| !change.deleted && !documents.contains_key(&change.id))
+                .map(|change| change.id)
+                .collect();
+            let notes = inner.store.read(|read| read.notes(&unread))?;
+            let mut there: HashSet<NoteId> = notes.iter().map(|note| note.id).collect();
+            there.extend(documents.keys());
             let mut batch = put_changes(inner, &notes)?;
+            batch.extend(documents.into_values().map(keyword::Change::Put));
             batch.extend(
                 changes
                     .iter()
-                    .filter(|change| !notes.iter().any(|note| note.id == change.id))
+                    .filter(|change| !there.contains(&change.id))
                     .map(|change| keyword::Change::Delete(change.id)),
             );
             uncommitted += changes.len();
             unshown += changes.iter().filter(|change| !inner.is_shown(change.seq)).count();
+            if changes.len() >= FLOOD {
+                inner.manners.flooded();
+            }
             index.apply(batch)?;
-            inner.analyses.forget(&ids, seq);
+            inner.parsed.forget(&changes, seq);
             applied = seq;
         }
         inner.words_behind.store(!caught_up, Ordering::Relaxed);
@@ -320,7 +384,7 @@ fn words_run(inner: &Inner, woken: &Receiver<()>) -> Result<()> {
             }
             (uncommitted, unshown) = (0, 0);
             last_commit = Instant::now();
-            interval = if caught_up { FIRST_COMMIT } else { (interval * 2).min(BULK_COMMIT) };
+            interval = if caught_up { FIRST_COMMIT } else { BULK_COMMIT };
             inner.words_failed(None);
             inner.status_changed.notify_one();
         }

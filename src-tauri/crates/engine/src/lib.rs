@@ -17,6 +17,11 @@ mod priority;
 mod search;
 mod status;
 
+/// For every program with an engine: notes are made on one thread and freed on another, on which glibc's
+/// allocator waits for locks and keeps what was freed.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub use diagnostics::{
     Diagnostics, LatencyBucket, MeaningDiagnostics, OperationLatency, SearchesDiagnostics,
     StoreDiagnostics, WordsDiagnostics,

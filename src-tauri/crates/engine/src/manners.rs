@@ -1,4 +1,4 @@
-//! When background work holds back: while the person types, and on battery.
+//! When background work holds back: while the person types, while notes pour in, and on battery.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,6 +8,8 @@ use starship_battery::{Manager, State};
 
 /// A person who has not typed for this long is taken to be reading.
 const TYPING: Duration = Duration::from_millis(800);
+/// An import whose notes came in bulk this long ago is taken to go on.
+const FLOOD: Duration = Duration::from_secs(1);
 /// The system is asked for its power source at most this often.
 pub(crate) const POWER_INTERVAL: Duration = Duration::from_secs(20);
 
@@ -17,13 +19,20 @@ pub(crate) struct Manners {
     /// The person does not mind what it takes from the battery.
     battery_allowed: AtomicBool,
     typed: Mutex<Option<Instant>>,
+    flooded: Mutex<Option<Instant>>,
     power: Mutex<Option<(Instant, bool)>>,
 }
 
 impl Manners {
     pub(crate) fn new(eager: bool, battery_allowed: bool) -> Manners {
         let battery_allowed = AtomicBool::new(battery_allowed);
-        Manners { eager, battery_allowed, typed: Mutex::default(), power: Mutex::default() }
+        Manners {
+            eager,
+            battery_allowed,
+            typed: Mutex::default(),
+            flooded: Mutex::default(),
+            power: Mutex::default(),
+        }
     }
 
     pub(crate) fn allow_battery(&self, allowed: bool) {
@@ -38,6 +47,17 @@ impl Manners {
     pub(crate) fn is_typing(&self) -> bool {
         let typed = *self.typed.lock().expect("no panic while held");
         !self.eager && typed.is_some_and(|typed| typed.elapsed() < TYPING)
+    }
+
+    /// Many notes came at once.
+    pub(crate) fn flooded(&self) {
+        *self.flooded.lock().expect("no panic while held") = Some(Instant::now());
+    }
+
+    /// More of them are to be expected, which want both cores.
+    pub(crate) fn is_flooded(&self) -> bool {
+        let flooded = *self.flooded.lock().expect("no panic while held");
+        flooded.is_some_and(|flooded| flooded.elapsed() < FLOOD)
     }
 
     /// False where the system does not tell.

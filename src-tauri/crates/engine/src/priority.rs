@@ -4,22 +4,27 @@ use thread_priority::{ThreadPriority, ThreadPriorityValue, set_current_thread_pr
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Priority {
     Usual,
-    /// Gives way, but makes progress on a busy machine: words and imports, which people wait for.
+    /// Gives way, but makes progress on a busy machine: words, which people wait for.
     Low,
+    /// The readers of an import: what they fill is emptied first.
+    Lower,
     /// Runs when nothing else wants the core: embedding.
     Idle,
 }
 
-/// Of 0 to 99 as `thread-priority` counts: half-way down from usual to lowest.
+/// Of 0 to 99 as `thread-priority` counts: half-way down from usual to lowest, and most of the way.
 const LOW: u8 = 20;
+const LOWER: u8 = 8;
 
 pub(crate) fn set_priority(priority: Priority) {
+    let crossplatform = |value: u8| match ThreadPriorityValue::try_from(value) {
+        Ok(value) => set_current_thread_priority(ThreadPriority::Crossplatform(value)),
+        Err(_) => Ok(()),
+    };
     let set = match priority {
         Priority::Usual => Ok(()),
-        Priority::Low => match ThreadPriorityValue::try_from(LOW) {
-            Ok(low) => set_current_thread_priority(ThreadPriority::Crossplatform(low)),
-            Err(_) => Ok(()),
-        },
+        Priority::Low => crossplatform(LOW),
+        Priority::Lower => crossplatform(LOWER),
         Priority::Idle => idle(),
     };
     if let Err(error) = set {

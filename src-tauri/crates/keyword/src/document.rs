@@ -10,7 +10,7 @@ use crate::analysis::{Shape, Tokenizer};
 use crate::language::{Languages, Stems, TextLanguage, stop_word_languages};
 
 /// The indexed form of one note, as the engine hands it over.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NoteDocument {
     pub id: NoteId,
     pub title: String,

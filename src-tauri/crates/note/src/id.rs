@@ -1,7 +1,7 @@
 use std::fmt;
 
 /// A note's number in its store: positive, never used again after deletion.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NoteId(pub i64);
 
 impl fmt::Display for NoteId {

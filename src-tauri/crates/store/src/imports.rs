@@ -224,7 +224,9 @@ impl Read<'_> {
     /// Imported files with these bytes.
     pub fn source_by_digest(&self, digest: &Digest) -> Result<Vec<Source>> {
         self.rows(
-            &format!("{SELECT_SOURCE} WHERE digest = ?1 ORDER BY path"),
+            &format!(
+                "{SELECT_SOURCE} WHERE substr(digest, 1, 8) = substr(?1, 1, 8) AND digest = ?1 ORDER BY path"
+            ),
             [digest],
             source_from_row,
         )

@@ -31,7 +31,7 @@ pub use types::{
     ItemCounts, ItemState, ListFilter, ListSort, NameMatch, NewChunk, Revision, RevisionHead, Role,
     Saved, ScrubReport, Source, StoredChunk, TaskFilter, TaskRow, VectorChange, View,
 };
-pub use write::Write;
+pub use write::{Write, all_tags};
 pub use writer::CommitHook;
 
 use writer::{Message, Queued, Shared, Writer};

@@ -27,7 +27,7 @@ const STATEMENTS: usize = 160;
 
 /// Schema changes in order: the one at index `i` leads to `user_version` `i + 1`. Those that were
 /// released are never edited.
-pub(crate) const MIGRATIONS: &[&str] = &[VERSION_1];
+pub(crate) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
 
 /// `notes` holds what lists and scans need; texts are apart in `bodies`, so that neither a list nor a change
 /// of a flag drags them through the page cache. Whatever else hangs on a note is derived from its
@@ -193,6 +193,25 @@ CREATE INDEX sources_digest ON sources (digest);
 CREATE INDEX sources_note ON sources (note);
 ";
 
+/// Source files by number: with the path as the key of the table, each of its indexes held every path once more.
+/// Eight bytes of a digest tell files apart.
+const VERSION_2: &str = "
+CREATE TABLE source_files (
+    id INTEGER PRIMARY KEY,
+    path TEXT NOT NULL UNIQUE,
+    digest BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    mtime INTEGER NOT NULL,
+    note INTEGER NOT NULL
+);
+INSERT INTO source_files (path, digest, size, mtime, note)
+SELECT path, digest, size, mtime, note FROM sources ORDER BY path;
+DROP TABLE sources;
+ALTER TABLE source_files RENAME TO sources;
+CREATE INDEX sources_digest ON sources (substr(digest, 1, 8));
+CREATE INDEX sources_note ON sources (note);
+";
+
 /// Opens the database for writing, creates or migrates it, and asserts what durability rests on.
 pub(crate) fn open_writer(path: &Path, backups: &Path, migrations: &[&str]) -> Result<Connection> {
     let mut conn = Connection::open_with_flags(
@@ -217,6 +236,8 @@ pub(crate) fn open_writer(path: &Path, backups: &Path, migrations: &[&str]) -> R
         return Err(settings(format!("synchronous is {synchronous}, not 2 (FULL)")));
     }
     set_pragma(&conn, "cache_size", -WRITER_CACHE)?;
+    // What a savepoint would undo is kept in memory, not in a file.
+    conn.execute_batch("PRAGMA temp_store = MEMORY")?;
     set_pragma(&conn, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     set_pragma(&conn, "journal_size_limit", LOG_LIMIT)?;
     keep_statements(&conn)?;

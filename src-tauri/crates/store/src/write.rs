@@ -742,6 +742,14 @@ fn is_below(path: &str, above: &str) -> bool {
     path.strip_prefix(above).is_some_and(|rest| rest.starts_with('/'))
 }
 
+/// The tags that a draft is found by: those set on it, those of its front matter and those in its text; sorted.
+pub fn all_tags(draft: &NoteDraft, front_matter: &FrontMatter, analysis: &Analysis) -> Vec<String> {
+    let every = draft.tags.iter().chain(&front_matter.tags).chain(&analysis.tags);
+    let mut tags = clean_tags(every.map(String::as_str));
+    tags.sort_unstable();
+    tags
+}
+
 /// What is stored of a draft beside its own words.
 struct Derived {
     hash: [u8; 32],
@@ -760,9 +768,7 @@ impl Derived {
             FrontMatter::parse(&draft.front_matter)
         };
         let tags = join_tags(&clean_tags(draft.tags.iter().map(String::as_str)));
-        let every = draft.tags.iter().chain(&front_matter.tags).chain(&analysis.tags);
-        let mut all_tags = clean_tags(every.map(String::as_str));
-        all_tags.sort_unstable();
+        let all_tags = all_tags(draft, &front_matter, analysis);
         let mut aliases = front_matter.aliases;
         aliases.retain(|alias| !name_key(alias).is_empty());
         Derived {
