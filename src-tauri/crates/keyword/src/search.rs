@@ -66,6 +66,9 @@ struct Pair {
     weight: f32,
 }
 
+/// Takes documents in blocks, with how often something stands in each, and what each time counts.
+type Add<'a> = dyn FnMut(&[u32], &[u32], f32) + 'a;
+
 /// A short group as a phrase, and what it adds where it stands as one.
 struct ShortPhrase {
     slots: Vec<Slot>,
@@ -170,7 +173,7 @@ impl<'a> Evaluation<'a> {
     /// Runs `visit` over the parts: gives what it visits, and leaves the weighted counts in `counts`.
     fn gather(
         &mut self,
-        mut visit: impl FnMut(&Segment, &mut dyn FnMut(u32, f32)) -> Result<(), KeywordError>,
+        mut visit: impl FnMut(&Segment, &mut Add<'_>) -> Result<(), KeywordError>,
     ) -> Result<Bits, KeywordError> {
         let mut bits = self.none();
         for part in &self.snapshot.parts {
@@ -178,11 +181,13 @@ impl<'a> Evaluation<'a> {
                 return Err(KeywordError::Cancelled);
             }
             let (scope, counts) = (&self.scope, &mut self.counts);
-            visit(&part.segment, &mut |doc, weight| {
-                let at = part.base + doc;
-                if scope.contains(at) {
-                    bits.insert(at);
-                    counts[at as usize] += weight;
+            visit(&part.segment, &mut |docs, occurrences, weight| {
+                for (&doc, &count) in docs.iter().zip(occurrences) {
+                    let at = part.base + doc;
+                    if scope.contains(at) {
+                        bits.insert(at);
+                        counts[at as usize] += count as f32 * weight;
+                    }
                 }
             })?;
         }
@@ -199,8 +204,8 @@ impl<'a> Evaluation<'a> {
     fn gather_sources(&mut self, sources: &[Source]) -> Result<Bits, KeywordError> {
         self.gather(|segment, add| {
             for source in sources {
-                segment.each(source.pool, &source.term, &mut |doc, count| {
-                    add(doc, count as f32 * source.weight);
+                segment.each(source.pool, &source.term, &mut |docs, counts| {
+                    add(docs, counts, source.weight);
                 })?;
             }
             Ok(())
@@ -233,9 +238,7 @@ impl<'a> Evaluation<'a> {
                     prefix,
                     (share(PREFIX_TERMS), share(PREFIX_POSTINGS)),
                     &mut || !cancelled(),
-                    &mut |doc, count| {
-                        add(doc, count as f32 * weight);
-                    },
+                    &mut |docs, counts| add(docs, counts, weight),
                 )?;
             }
             if cancelled() { Err(KeywordError::Cancelled) } else { Ok(()) }
@@ -489,7 +492,7 @@ impl<'a> Evaluation<'a> {
         let found = self.gather(|segment, add| {
             for &(pool, weight) in &pools {
                 phrase_in_segment(segment, pool, &slots, slop, cancelled, &mut |doc, count| {
-                    add(doc, count as f32 * weight);
+                    add(&[doc], &[count], weight);
                 })?;
             }
             Ok(())
@@ -502,7 +505,8 @@ impl<'a> Evaluation<'a> {
         let term = facet.term();
         let mut bits = self.none();
         for part in &self.snapshot.parts {
-            part.segment.each(Pool::Filter, &term, &mut |doc, _| bits.insert(part.base + doc))?;
+            part.segment
+                .each(Pool::Filter, &term, &mut |docs, _| bits.insert_all(part.base, docs))?;
         }
         bits.and(&self.scope);
         Ok(bits)
@@ -540,8 +544,8 @@ impl<'a> Evaluation<'a> {
         for part in &self.snapshot.parts {
             for term in part.segment.terms_prefixed(Pool::Filter, &prefix, MAX_DAYS)? {
                 if days.contains(&term[prefix.len()..]) {
-                    part.segment.each(Pool::Filter, &term, &mut |doc, _| {
-                        bits.insert(part.base + doc);
+                    part.segment.each(Pool::Filter, &term, &mut |docs, _| {
+                        bits.insert_all(part.base, docs);
                     })?;
                 }
             }
@@ -741,7 +745,7 @@ fn phrase_in_segment(
         }
         let mut bits = Bits::new(segment.max_doc() as usize);
         for term in &terms[index] {
-            segment.each(pool, term, &mut |doc, _| bits.insert(doc))?;
+            segment.each(pool, term, &mut |docs, _| bits.insert_all(0, docs))?;
         }
         match &mut candidates {
             Some(candidates) => candidates.and(&bits),

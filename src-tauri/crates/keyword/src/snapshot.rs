@@ -23,6 +23,13 @@ impl Bits {
         self.0[at as usize / 64] |= 1 << (at % 64);
     }
 
+    /// Documents of a part that begins at `base`.
+    pub(crate) fn insert_all(&mut self, base: u32, docs: &[u32]) {
+        for doc in docs {
+            self.insert(base + doc);
+        }
+    }
+
     pub(crate) fn remove(&mut self, at: u32) -> bool {
         let held = self.contains(at);
         self.0[at as usize / 64] &= !(1 << (at % 64));
@@ -239,10 +246,9 @@ impl Snapshot {
         let term = Facet::Id(id).term();
         let mut found = None;
         for part in &self.parts {
-            part.segment.each(Pool::Filter, &term, &mut |doc, _| {
-                if self.live.contains(part.base + doc) {
-                    found = Some(part.base + doc);
-                }
+            part.segment.each(Pool::Filter, &term, &mut |docs, _| {
+                let mut ats = docs.iter().map(|doc| part.base + doc);
+                found = ats.find(|at| self.live.contains(*at)).or(found);
             })?;
         }
         Ok(found)
