@@ -60,6 +60,7 @@ impl Args {
 }
 
 fn main() -> anyhow::Result<()> {
+    let reader = engine::reader();
     let args = Args::read(std::env::args()).and_then(|args| {
         engine::start_log("warn,engine=info", args.trace.as_deref()).context("--trace")?;
         Ok(args)
@@ -72,7 +73,10 @@ fn main() -> anyhow::Result<()> {
         }
     };
     let slot = EngineSlot::new();
-    open_engine(slot.clone(), args.data_dir.clone());
+    open_engine(
+        slot.clone(),
+        Options { reader, ..Options::new(&args.data_dir, ModelSource::Installed) },
+    );
 
     // One app for each data folder; a second start only brings the first one forward.
     let folder = blake3::hash(args.data_dir.as_os_str().as_encoded_bytes()).to_hex();
@@ -202,9 +206,9 @@ fn main() -> anyhow::Result<()> {
 }
 
 /// Opens the engine while the window is being made.
-fn open_engine(slot: EngineSlot, data_dir: PathBuf) {
+fn open_engine(slot: EngineSlot, options: Options) {
     tauri::async_runtime::spawn(async move {
-        let opened = Engine::open(Options::new(data_dir, ModelSource::Installed)).await;
+        let opened = Engine::open(options).await;
         if let Err(error) = &opened {
             tracing::error!(%error, "the data folder cannot be opened");
         }

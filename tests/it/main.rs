@@ -6,6 +6,7 @@ mod crash;
 mod data;
 mod faults;
 mod import;
+mod isolation;
 mod notes;
 mod search;
 mod support;

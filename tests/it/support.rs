@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use embed::FakeEmbedder;
-use engine::{Engine, Hits, IndexState, Mode, ModelSource, Options, SearchRequest};
+use engine::{Engine, Hits, IndexState, Mode, ModelSource, Options, Reader, SearchRequest};
 use note::{NoteDraft, NoteId};
 use tokio_util::sync::CancellationToken;
 
@@ -25,8 +25,16 @@ pub(crate) async fn open(dir: &Path) -> Engine {
 }
 
 pub(crate) async fn open_with(dir: &Path, model: ModelSource) -> Engine {
-    Engine::open(Options::new(dir, model)).await.unwrap()
+    Engine::open(Options { reader: reader(), ..Options::new(dir, model) }).await.unwrap()
 }
+
+/// Documents are read as in the product, in confined processes, by a program that also does on demand
+/// what a broken reader would do.
+pub(crate) fn reader() -> Reader {
+    Reader::program(READER)
+}
+
+pub(crate) const READER: &str = env!("CARGO_BIN_EXE_reader");
 
 /// The real model, or a line that says why not.
 pub(crate) fn real_model() -> Option<ModelSource> {

@@ -6,20 +6,21 @@ use std::path::{Path, PathBuf};
 use commonplace_tests::workspace;
 
 /// Room, what it may import of the other rooms, and foreign crates that only some rooms may name.
-const ROOMS: [(&str, &[&str]); 9] = [
+const ROOMS: [(&str, &[&str]); 10] = [
     ("note", &[]),
     ("store", &["note"]),
     ("keyword", &["note"]),
     ("vector", &["note"]),
     ("embed", &[]),
     ("extract", &[]),
-    ("engine", &["note", "store", "keyword", "vector", "embed", "extract"]),
+    ("confine", &[]),
+    ("engine", &["note", "store", "keyword", "vector", "embed", "extract", "confine"]),
     ("cli", &["engine", "note"]),
     ("xtask", &[]),
 ];
 
 /// A foreign crate and the only rooms that may depend on it. The empty list: no room below the shell.
-const OWNED: [(&str, &[&str]); 14] = [
+const OWNED: [(&str, &[&str]); 16] = [
     ("rusqlite", &["store"]),
     ("tantivy", &["keyword"]),
     ("usearch", &["vector"]),
@@ -28,6 +29,8 @@ const OWNED: [(&str, &[&str]); 14] = [
     ("pdf_oxide", &["extract"]),
     ("dom_smoothie", &["extract"]),
     ("htmd", &["extract"]),
+    ("landlock", &["confine"]),
+    ("seccompiler", &["confine"]),
     ("tokio", &["engine", "cli"]),
     ("clap", &["cli", "xtask"]),
     ("tauri", &[]),

@@ -7,6 +7,7 @@ pub mod bare_onnx;
 pub mod crash;
 pub mod desk;
 pub mod measure;
+pub mod mixed;
 pub mod processes;
 pub mod synthetic;
 pub mod trec;

@@ -18,17 +18,17 @@ use commonplace_tests::desk::{Desk, desktop_binary, wait_for};
 use commonplace_tests::measure::{
     Figure, TestBed, median, percentile, queries, run, time_searches, two_kilobytes,
 };
-use commonplace_tests::model_dir;
 use commonplace_tests::processes::Group;
+use commonplace_tests::{mixed, model_dir};
 use embed::{Embedder, LocalModel};
-use engine::{Engine, ImportRequest, Mode, ModelSource, Options, SearchRequest};
+use engine::{Engine, ImportRequest, Mode, ModelSource, Options, Reader, SearchRequest};
 use note::NoteDraft;
 use tokio_util::sync::CancellationToken;
 
 #[derive(Parser)]
 #[command(name = "bench", about = "Print the product's figures")]
 struct Args {
-    /// Only these: import, embed, save, fresh, search, load, memory, window, crash [default: all but
+    /// Only these: import, mixed, embed, save, fresh, search, load, memory, window, crash [default: all but
     /// crash]. Search, load, memory and window need the whole corpus embedded, once for all runs, which takes about
     /// 20 minutes of a core
     only: Vec<String>,
@@ -55,8 +55,12 @@ const FRESH_SAVES: usize = 60;
 const QUERIES: usize = 400;
 const STARTS: usize = 5;
 
+fn main() -> Result<()> {
+    bench(engine::reader())
+}
+
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn bench(reader: Reader) -> Result<()> {
     if let Some(dir) = child_folder() {
         let model = model_dir().context("the model is not installed")?;
         return work_until_killed(&dir, ModelSource::Dir(model)).await;
@@ -66,6 +70,13 @@ async fn main() -> Result<()> {
     }
     if let Some(dir) = std::env::var_os(SEARCHER) {
         return search_alone(Path::new(&dir)).await;
+    }
+    if let Some(folder) = mixed::child_folder() {
+        let model = model_dir().context("the model is not installed")?;
+        let model = ModelSource::Dir(model);
+        let options =
+            |dir: &Path| Options { reader: reader.clone(), ..Options::new(dir, model.clone()) };
+        return mixed::import_alone(&folder, options).await;
     }
     let args = Args::parse();
     let Some(bed) = TestBed::prepare(args.fresh)? else { return Ok(()) };
@@ -81,6 +92,11 @@ async fn main() -> Result<()> {
             add(figure);
         }
         add(bench.import_memory()?);
+    }
+    if wants("mixed") {
+        for figure in mixed::figures()? {
+            add(figure);
+        }
     }
     if wants("embed") {
         add(bench.embedding_rate()?);

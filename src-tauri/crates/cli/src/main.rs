@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use engine::{
     Engine, ExportProgress, ImportRequest, ImportState, IndexState, ItemState, ListFilter,
-    ListSort, ModelSource, Options, SearchRequest, View, draft_of,
+    ListSort, ModelSource, Options, Reader, SearchRequest, View, draft_of,
 };
 use note::{NoteDraft, NoteId};
 use tokio_util::sync::CancellationToken;
@@ -152,14 +152,14 @@ enum SortArg {
 /// Something was not done that was asked for: the message is printed already.
 struct Incomplete;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
+    let reader = engine::reader();
     let cli = Cli::parse();
     if let Err(error) = engine::start_log("error", cli.trace.as_deref()) {
         eprintln!("commonplace: --trace: {error}");
         return ExitCode::from(2);
     }
-    match run(cli).await {
+    match run(cli, reader) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(Incomplete)) => ExitCode::from(1),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
@@ -177,7 +177,8 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
         .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-async fn run(cli: Cli) -> Result<std::result::Result<(), Incomplete>> {
+#[tokio::main]
+async fn run(cli: Cli, reader: Reader) -> Result<std::result::Result<(), Incomplete>> {
     let data_dir = cli
         .data
         .or_else(engine::default_data_dir)
@@ -191,7 +192,8 @@ async fn run(cli: Cli) -> Result<std::result::Result<(), Incomplete>> {
         Task::Status { .. } | Task::Search(Search { mode: ModeArg::Both | ModeArg::Meaning, .. })
     );
     let model = if needs_model { ModelSource::Installed } else { ModelSource::None };
-    let engine = Engine::open(Options { eager: true, ..Options::new(data_dir, model) }).await?;
+    let options = Options { eager: true, reader, ..Options::new(data_dir, model) };
+    let engine = Engine::open(options).await?;
     let result = work(&engine, cli.command).await;
     engine.close().await?;
     result

@@ -19,6 +19,7 @@ use crate::lock::{Claim, DataLock};
 use crate::manners::Manners;
 use crate::model::{ModelSlot, ModelSource};
 use crate::narrow::{self, Facets};
+use crate::reading::Reader;
 use crate::search::{self, Hit, Hits, SearchRequest};
 use crate::status::{IndexState, IndexStatus, Waiting};
 
@@ -31,12 +32,20 @@ pub struct Options {
     pub searches: usize,
     /// Embed also while the person types and on battery: for commands that wait for it.
     pub eager: bool,
+    /// Where the documents of other programs are read: [`crate::reader`] in every program that has the hook.
+    pub reader: Reader,
 }
 
 impl Options {
     /// With as many searches at a time as the smallest machines have cores.
     pub fn new(data_dir: impl Into<PathBuf>, model: ModelSource) -> Options {
-        Options { data_dir: data_dir.into(), model, searches: SEARCHES, eager: false }
+        Options {
+            data_dir: data_dir.into(),
+            model,
+            searches: SEARCHES,
+            eager: false,
+            reader: Reader::inside(),
+        }
     }
 }
 
@@ -117,6 +126,7 @@ pub(crate) struct Inner {
     unwritable: Option<String>,
     tabs: Mutex<HashMap<String, CancellationToken>>,
     pub(crate) imports: Imports,
+    pub(crate) reader: Reader,
     lock: Option<DataLock>,
 }
 
@@ -216,6 +226,7 @@ impl Engine {
             unwritable,
             tabs: Mutex::default(),
             imports: Imports::default(),
+            reader: options.reader,
             store,
             lock,
         });

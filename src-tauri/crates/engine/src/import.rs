@@ -4,7 +4,6 @@
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fs::Metadata;
-use std::panic::AssertUnwindSafe;
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
@@ -24,6 +23,7 @@ use crate::error::{Error, Result};
 use crate::export;
 use crate::indexer::{ParsedNote, document};
 use crate::priority::{Priority, set_priority};
+use crate::reading::{DocumentReader, Unread};
 
 /// What to import and where to.
 #[derive(Clone, Debug, Default)]
@@ -590,6 +590,7 @@ impl Importer<'_> {
                 let (sender, budget, next) = (sender.clone(), budget.clone(), &next);
                 scope.spawn(move || {
                     set_priority(Priority::Lower);
+                    let mut reader = DocumentReader::new(&self.inner.reader);
                     while !self.job.token.is_cancelled() {
                         let start = next.fetch_add(group, Ordering::Relaxed);
                         let Some(rest) = documents.get(start..).filter(|rest| !rest.is_empty())
@@ -599,7 +600,8 @@ impl Importer<'_> {
                         let mine = &rest[..group.min(rest.len())];
                         for files in in_groups(mine) {
                             let send = |prepared| sender.send(prepared).is_ok();
-                            if !self.prepare(&files, &budget, by_name, attached, send) {
+                            if !self.prepare(&files, &mut reader, &budget, by_name, attached, send)
+                            {
                                 return;
                             }
                         }
@@ -785,6 +787,7 @@ impl Importer<'_> {
     fn prepare(
         &self,
         files: &[(&Found, std::io::Result<Metadata>)],
+        reader: &mut DocumentReader,
         budget: &Budget,
         by_name: &ByName,
         attached: &Mutex<HashSet<PathBuf>>,
@@ -812,15 +815,24 @@ impl Importer<'_> {
             }
             let outcome = read.and_then(|read| match known? {
                 Known::Unchanged { reason, note } => {
-                    Ok(Outcome::Skipped { reason, note: Some(note) })
+                    Ok(Some(Outcome::Skipped { reason, note: Some(note) }))
                 }
-                Known::Changed(note) => self.extracted(file, read, note, by_name, attached),
-                Known::New => self.extracted(file, read, None, by_name, attached),
+                Known::Changed(note) => self.extracted(file, read, note, reader, by_name, attached),
+                Known::New => self.extracted(file, read, None, reader, by_name, attached),
             });
+            let outcome = match outcome {
+                Ok(Some(outcome)) => outcome,
+                // Cancelled in the middle of it.
+                Ok(None) => {
+                    budget.give(held);
+                    return false;
+                }
+                Err(error) => Outcome::Failed(error.message),
+            };
             let prepared = Prepared {
                 path: file.path.to_string_lossy().into_owned(),
                 bytes: size(metadata),
-                outcome: outcome.unwrap_or_else(|error| Outcome::Failed(error.message)),
+                outcome,
             };
             if !hand_on(prepared) {
                 budget.give(held);
@@ -857,22 +869,24 @@ impl Importer<'_> {
         })
     }
 
-    /// The note that a file becomes; `update`: the note that an earlier version of it became.
+    /// The note that a file becomes, or nothing if that was cancelled; `update`: the note that an earlier version of it became.
     fn extracted(
         &self,
         file: &Found,
         read: ReadFile,
         update: Option<NoteId>,
+        reader: &mut DocumentReader,
         by_name: &ByName,
         attached: &Mutex<HashSet<PathBuf>>,
-    ) -> Result<Outcome> {
+    ) -> Result<Option<Outcome>> {
         let ReadFile { bytes, digest, mtime, created, .. } = read;
         let name = file.path.file_name().unwrap_or_default().to_string_lossy();
-        let extracted = std::panic::catch_unwind(AssertUnwindSafe(|| {
-            extract::extract(&extract::Input { file_name: &name, bytes: &bytes })
-        }))
-        .map_err(|_| Error::invalid("damaged: its reader gave up"))?
-        .map_err(|error| Error::invalid(error.to_string()))?;
+        let input = extract::Input { file_name: &name, bytes: &bytes };
+        let extracted = match reader.read(&input, &self.job.token) {
+            Ok(extracted) => extracted,
+            Err(Unread::Cancelled) => return Ok(None),
+            Err(Unread::Failed(reason)) => return Err(Error::invalid(reason)),
+        };
 
         let stem = file.path.file_stem().unwrap_or_default().to_string_lossy();
         let exported = export::read_marker(&extracted.front_matter);
@@ -936,7 +950,7 @@ impl Importer<'_> {
         if extracted.keep_original {
             attachments.push(self.keep(&name, &bytes, Role::Source)?);
         }
-        Ok(Outcome::Note(Box::new(NewNote {
+        Ok(Some(Outcome::Note(Box::new(NewNote {
             draft,
             analysis,
             tags,
@@ -946,7 +960,7 @@ impl Importer<'_> {
             mtime,
             attachments,
             warning: (!extracted.warnings.is_empty()).then(|| extracted.warnings.join("; ")),
-        })))
+        }))))
     }
 
     fn keep(&self, name: &str, bytes: &[u8], role: Role) -> Result<AttachmentRef> {

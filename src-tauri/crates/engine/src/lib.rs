@@ -14,6 +14,7 @@ mod manners;
 mod model;
 mod narrow;
 mod priority;
+mod reading;
 mod search;
 mod status;
 
@@ -33,6 +34,7 @@ pub use import::{ImportRequest, ImportStatus};
 pub use log::start_log;
 pub use model::ModelSource;
 pub use narrow::{FacetCount, Facets, Rescue, RescueKind};
+pub use reading::{Reader, reader, serve_documents};
 pub use search::{Hit, Hits, Mode, SearchRequest, Snippet, Why};
 pub use status::{IndexState, IndexStatus};
 /// The store's words that a caller reads and lists with.

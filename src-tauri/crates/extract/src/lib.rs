@@ -24,6 +24,9 @@ mod text;
 mod xlsx;
 mod xml;
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+
 /// Largest input in bytes; check the size before reading a file.
 pub const MAX_INPUT: usize = 256 << 20;
 
@@ -34,8 +37,17 @@ pub struct Input<'a> {
     pub bytes: &'a [u8],
 }
 
+/// One of [`KINDS`].
+pub type KindName = &'static str;
+
+/// The kinds of documents, as [`Extracted::kind`] names them.
+pub const KINDS: [&str; 21] = [
+    "markdown", "text", "html", "pdf", "docx", "odt", "rtf", "epub", "xlsx", "xls", "ods", "csv",
+    "pptx", "odp", "eml", "ipynb", "json", "keep", "org", "rst", "opml",
+];
+
 /// What a document holds.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 pub struct Extracted {
     /// `None` if the document has none of its own: its file name stands in.
     pub title: Option<String>,
@@ -46,9 +58,8 @@ pub struct Extracted {
     pub front_matter: String,
     /// Keywords of the document's metadata. Empty for Markdown, whose tags are in its front matter.
     pub tags: Vec<String>,
-    /// `markdown`, `text`, `html`, `pdf`, `docx`, `odt`, `rtf`, `epub`, `xlsx`, `xls`, `ods`, `csv`,
-    /// `pptx`, `odp`, `eml`, `ipynb`, `json`, `keep`, `org`, `rst` or `opml`.
-    pub kind: &'static str,
+    #[serde(deserialize_with = "known_kind")]
+    pub kind: KindName,
     /// Unix milliseconds, from the document's metadata.
     pub created_ms: Option<i64>,
     /// Unix milliseconds, from the document's metadata.
@@ -60,8 +71,14 @@ pub struct Extracted {
     pub keep_original: bool,
 }
 
+fn known_kind<'de, D: Deserializer<'de>>(from: D) -> Result<KindName, D::Error> {
+    let word = String::deserialize(from)?;
+    let known = KINDS.into_iter().find(|kind| **kind == *word);
+    known.ok_or_else(|| D::Error::custom("a kind that is not known"))
+}
+
 /// A file that was inside the document.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Embedded {
     /// Unique within its document; letters, digits, `.`, `_` and `-` only.
     pub name: String,
@@ -161,6 +178,29 @@ fn format(extension: &str) -> Option<Format> {
         "tsv" | "tab" => Format::Tsv,
         _ => return None,
     })
+}
+
+impl Format {
+    /// Read by code that takes text alone, in time and memory of a small multiple of its length.
+    fn is_plain(self) -> bool {
+        matches!(
+            self,
+            Format::Markdown
+                | Format::Text
+                | Format::Org
+                | Format::Rst
+                | Format::Csv
+                | Format::Tsv
+                | Format::Json
+                | Format::JsonLines
+        )
+    }
+}
+
+/// Whether a file of this name is better read in a process of its own: archives, binary formats and
+/// whatever else large libraries take apart.
+pub fn is_risky(file_name: &str) -> bool {
+    format(&extension(file_name)).is_some_and(|format| !format.is_plain())
 }
 
 /// Whether [`extract`] reads files of this name.
