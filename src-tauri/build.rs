@@ -36,6 +36,8 @@ const COMMANDS: &[&str] = &[
     "list_imports",
     "get_import_items",
     "cancel_import",
+    "pause_import",
+    "resume_import",
     "retry_import",
     "undo_import",
     "pick_import_paths",

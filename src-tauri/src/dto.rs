@@ -672,7 +672,9 @@ pub(crate) struct ImportStatus {
     id: i64,
     roots: Vec<String>,
     notebook: String,
-    #[ts(type = "\"scanning\" | \"running\" | \"done\" | \"cancelled\" | \"undone\" | \"failed\"")]
+    #[ts(
+        type = "\"scanning\" | \"running\" | \"paused\" | \"done\" | \"cancelled\" | \"undone\" | \"failed\""
+    )]
     state: &'static str,
     found: usize,
     imported: usize,
@@ -699,6 +701,7 @@ impl From<engine::ImportStatus> for ImportStatus {
             state: match status.state {
                 ImportState::Running if status.scanning => "scanning",
                 ImportState::Running => "running",
+                ImportState::Paused => "paused",
                 ImportState::Done => "done",
                 ImportState::Cancelled => "cancelled",
                 ImportState::Undone => "undone",
@@ -866,6 +869,26 @@ pub(crate) enum Theme {
     Dark,
 }
 
+/// What an import does with a file that has changed since it was imported.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OnChange {
+    #[default]
+    Update,
+    KeepBoth,
+    Skip,
+}
+
+impl From<OnChange> for engine::OnChange {
+    fn from(choice: OnChange) -> Self {
+        match choice {
+            OnChange::Update => engine::OnChange::Update,
+            OnChange::KeepBoth => engine::OnChange::KeepBoth,
+            OnChange::Skip => engine::OnChange::Skip,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Density {
@@ -893,6 +916,8 @@ pub(crate) struct Settings {
     pub(crate) version: String,
     /// Pixels of the editor's text.
     pub(crate) font_size: u32,
+    #[ts(inline)]
+    pub(crate) on_change: OnChange,
 }
 
 impl Default for Settings {
@@ -908,6 +933,7 @@ impl Default for Settings {
             data_dir: String::new(),
             version: String::new(),
             font_size: 16,
+            on_change: OnChange::default(),
         }
     }
 }

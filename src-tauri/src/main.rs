@@ -73,10 +73,9 @@ fn main() -> anyhow::Result<()> {
         }
     };
     let slot = EngineSlot::new();
-    open_engine(
-        slot.clone(),
-        Options { reader, ..Options::new(&args.data_dir, ModelSource::Installed) },
-    );
+    let options = Options::new(&args.data_dir, ModelSource::Installed);
+    let options = Options { reader, resume_imports: true, ..options };
+    open_engine(slot.clone(), options);
 
     // One app for each data folder; a second start only brings the first one forward.
     let folder = blake3::hash(args.data_dir.as_os_str().as_encoded_bytes()).to_hex();
@@ -170,6 +169,8 @@ fn main() -> anyhow::Result<()> {
             commands::imports::list_imports,
             commands::imports::get_import_items,
             commands::imports::cancel_import,
+            commands::imports::pause_import,
+            commands::imports::resume_import,
             commands::imports::retry_import,
             commands::imports::undo_import,
             commands::imports::pick_import_paths,

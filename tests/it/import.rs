@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::support::{draft, open, run, search, settle, shared};
 
 async fn import(engine: &Engine, root: &Path) -> ImportStatus {
-    let request = ImportRequest { roots: vec![root.to_owned()], notebook: String::new() };
+    let request = ImportRequest { roots: vec![root.to_owned()], ..ImportRequest::default() };
     let id = engine.import(request).await.unwrap();
     let status = engine.import_ended(id).await.unwrap();
     assert_eq!(status.found, status.imported + status.skipped + status.failed, "{status:?}");
@@ -139,9 +139,9 @@ fn a_cancelled_import_accounts_for_every_file() {
         }
         let engine = open(dir.path()).await;
         let request =
-            ImportRequest { roots: vec![source.path().to_owned()], notebook: String::new() };
+            ImportRequest { roots: vec![source.path().to_owned()], ..ImportRequest::default() };
         let id = engine.import(request).await.unwrap();
-        engine.cancel_import(id);
+        engine.cancel_import(id).await.unwrap();
         let status = engine.import_ended(id).await.unwrap();
         assert_eq!(status.found, status.imported + status.skipped + status.failed, "{status:?}");
         let stored = all_notes(&engine).await.len();
@@ -253,8 +253,10 @@ fn what_cannot_be_imported_is_said_at_once() {
         let dir = tempfile::tempdir().unwrap();
         let engine = open(dir.path()).await;
         for roots in [vec![], vec!["/does/not/exist".into()], vec![dir.path().to_owned()]] {
-            let error =
-                engine.import(ImportRequest { roots, notebook: String::new() }).await.unwrap_err();
+            let error = engine
+                .import(ImportRequest { roots, ..ImportRequest::default() })
+                .await
+                .unwrap_err();
             assert_eq!(error.code, engine::Code::Invalid, "{error}");
         }
         engine.close().await.unwrap();

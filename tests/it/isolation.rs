@@ -182,7 +182,7 @@ fn a_reader_holds_nothing_open_and_goes_with_a_cancelled_import() {
             open.sort();
             assert_eq!(open, ["0", "1", "2", "3"], "its socket twice, nowhere, its last words");
         }
-        engine.cancel_import(id);
+        engine.cancel_import(id).await.unwrap();
         let status = engine.import_ended(id).await.unwrap();
         assert_eq!((status.state, status.skipped), (ImportState::Cancelled, 3), "{status:?}");
         assert_eq!(processes(&program), Vec::<PathBuf>::new());

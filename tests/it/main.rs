@@ -7,6 +7,7 @@ mod data;
 mod faults;
 mod import;
 mod isolation;
+mod jobs;
 mod notes;
 mod search;
 mod support;

@@ -274,7 +274,7 @@ fn saves_and_searches_go_on_while_an_import_runs() {
         let import = engine
             .import(ImportRequest {
                 roots: vec![source.path().to_owned()],
-                notebook: String::new(),
+                ..ImportRequest::default()
             })
             .await
             .unwrap();
@@ -327,7 +327,7 @@ fn a_note_typed_during_an_import_is_found_in_its_last_version() {
         }
         let engine = open(dir.path()).await;
         let request =
-            ImportRequest { roots: vec![source.path().to_owned()], notebook: String::new() };
+            ImportRequest { roots: vec![source.path().to_owned()], ..ImportRequest::default() };
         let import = engine.import(request).await.unwrap();
         let mut changes = engine.changes();
         for round in 0..60 {

@@ -79,7 +79,11 @@ async fn save(engine: Engine, prefix: String) -> Result<()> {
 }
 
 async fn import(engine: Engine, folder: PathBuf) -> Result<()> {
-    let request = ImportRequest { roots: vec![folder], notebook: NOTEBOOK.into() };
+    let request = ImportRequest {
+        roots: vec![folder],
+        notebook: NOTEBOOK.into(),
+        ..ImportRequest::default()
+    };
     let id = engine.import(request).await?;
     engine.import_ended(id).await?;
     say("imported")

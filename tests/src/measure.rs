@@ -73,7 +73,7 @@ impl TestBed {
         if engine.status_now().await?.notes == 0 {
             eprintln!("importing and embedding the corpus, once for all later runs …");
             let request =
-                ImportRequest { roots: vec![self.corpus.clone()], notebook: String::new() };
+                ImportRequest { roots: vec![self.corpus.clone()], ..ImportRequest::default() };
             let id = engine.import(request).await?;
             let ended = engine.import_ended(id).await?;
             if ended.state != ImportState::Done {

@@ -166,7 +166,7 @@ pub async fn import_alone(folder: &Path, options: impl Fn(&Path) -> Options) -> 
         let mut progress = engine.import_progress();
         while progress.recv().await?.imported < 200 * (number + 1) {}
         let started = Instant::now();
-        engine.cancel_import(id);
+        engine.cancel_import(id).await?;
         let status = engine.import_ended(id).await?;
         cancel = cancel.max(started.elapsed().as_secs_f64());
         ensure!(status.state == ImportState::Cancelled, "{status:?}");

@@ -260,7 +260,7 @@ export class Workspace {
   async import(paths: string[], notebook: string): Promise<void> {
     if (paths.length === 0) return;
     try {
-      const importId = await api.startImport(paths, notebook);
+      const importId = await api.startImport(paths, notebook, this.preferences.settings?.on_change ?? "update");
       this.tabs.show({ kind: "imports", importId });
     } catch (error) {
       this.fail("The import could not begin", error);

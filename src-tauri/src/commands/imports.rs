@@ -6,7 +6,7 @@ use tauri_plugin_dialog::DialogExt;
 use tokio_util::sync::CancellationToken;
 
 use super::Slot;
-use crate::dto::{ImportItem, ImportItems, ImportStatus};
+use crate::dto::{ImportItem, ImportItems, ImportStatus, OnChange};
 use crate::error::{ApiError, Result};
 
 #[tauri::command]
@@ -14,8 +14,9 @@ pub(crate) async fn start_import(
     slot: Slot<'_>,
     paths: Vec<PathBuf>,
     notebook: String,
+    on_change: OnChange,
 ) -> Result<i64> {
-    let request = ImportRequest { roots: paths, notebook };
+    let request = ImportRequest { roots: paths, notebook, on_change: on_change.into() };
     Ok(slot.get().await?.import(request).await?.0)
 }
 
@@ -47,8 +48,18 @@ pub(crate) async fn get_import_items(
 
 #[tauri::command]
 pub(crate) async fn cancel_import(slot: Slot<'_>, id: i64) -> Result<()> {
-    slot.get().await?.cancel_import(ImportId(id));
+    Ok(slot.get().await?.cancel_import(ImportId(id)).await?)
+}
+
+#[tauri::command]
+pub(crate) async fn pause_import(slot: Slot<'_>, id: i64) -> Result<()> {
+    slot.get().await?.pause_import(ImportId(id));
     Ok(())
+}
+
+#[tauri::command]
+pub(crate) async fn resume_import(slot: Slot<'_>, id: i64) -> Result<()> {
+    Ok(slot.get().await?.resume_import(ImportId(id)).await?)
 }
 
 #[tauri::command]

@@ -247,7 +247,10 @@ impl Bench {
         engine.search(warm, CancellationToken::new()).await?;
         let started = Instant::now();
         let id = engine
-            .import(ImportRequest { roots: vec![self.bed.corpus.clone()], notebook: String::new() })
+            .import(ImportRequest {
+                roots: vec![self.bed.corpus.clone()],
+                ..ImportRequest::default()
+            })
             .await?;
         let ended = engine.import_ended(id).await?;
         let imported_after = started.elapsed();
@@ -497,7 +500,11 @@ impl Bench {
         if load {
             let folder = self.bed.load_files("load", usize::MAX)?;
             let id = engine
-                .import(ImportRequest { roots: vec![folder], notebook: "Load".into() })
+                .import(ImportRequest {
+                    roots: vec![folder],
+                    notebook: "Load".into(),
+                    ..ImportRequest::default()
+                })
                 .await?;
             for (mode, name, of) in [
                 (
@@ -585,7 +592,7 @@ async fn open_warm(dir: &Path) -> Result<Engine> {
 async fn import_alone(folder: &Path) -> Result<()> {
     let home = tempfile::tempdir_in(folder.parent().context("the corpus has no parent")?)?;
     let engine = open_warm(home.path()).await?;
-    let request = ImportRequest { roots: vec![folder.to_owned()], notebook: String::new() };
+    let request = ImportRequest { roots: vec![folder.to_owned()], ..ImportRequest::default() };
     let id = engine.import(request).await?;
     engine.import_ended(id).await?;
     let mut updates = engine.status();

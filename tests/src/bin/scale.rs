@@ -300,7 +300,9 @@ impl Scale {
         engine.settled().await?;
         time_searches(&engine, &self.queries[..50], Mode::Both).await?;
         let roots = vec![self.bed.load_files("files", files)?];
-        let id = engine.import(ImportRequest { roots, notebook: "Load".into() }).await?;
+        let id = engine
+            .import(ImportRequest { roots, notebook: "Load".into(), ..ImportRequest::default() })
+            .await?;
         let saver = tokio::spawn(save_and_find(engine.clone(), id));
         let (mut words, mut both) = (Vec::new(), Vec::new());
         while words.len() < 2 * QUERIES {

@@ -100,6 +100,7 @@ export function fakeApi(): Api {
     hotkey: "Ctrl+Alt+Space",
     hotkey_error: null,
     density: "comfortable",
+    on_change: "update",
     meaning_paused: false,
     meaning_on_battery: false,
     saved_searches: [
@@ -305,7 +306,7 @@ export function fakeApi(): Api {
   function runImport(job: FakeImport): void {
     const step = (): void => {
       const s = job.status;
-      if (s.state === "cancelled") return;
+      if (s.state === "cancelled" || s.state === "paused") return;
       if (s.state === "scanning") {
         s.found = job.items.length;
         s.state = "running";
@@ -553,6 +554,17 @@ export function fakeApi(): Api {
       const { status: s } = needImport(id);
       Object.assign(s, { state: "cancelled", finished: now(), current: null, seconds_left: null });
       importProgress.emit({ ...s });
+    },
+    pauseImport: async (id) => {
+      const { status: s } = needImport(id);
+      Object.assign(s, { state: "paused", current: null, seconds_left: null });
+      importProgress.emit({ ...s });
+    },
+    resumeImport: async (id) => {
+      const job = needImport(id);
+      job.status.state = "running";
+      importProgress.emit({ ...job.status });
+      runImport(job);
     },
     retryImport: async (id) => {
       const job = needImport(id);

@@ -119,10 +119,12 @@ export interface Api {
   /** How many notes each of these queries finds. */
   countHits(texts: string[]): Promise<number[]>;
   cancelSearch(tab: string): Promise<void>;
-  startImport(paths: string[], notebook: string): Promise<number>;
+  startImport(paths: string[], notebook: string, onChange: Settings["on_change"]): Promise<number>;
   listImports(): Promise<ImportStatus[]>;
   getImportItems(id: number, state: string | null, offset: number, limit: number): Promise<ImportItems>;
   cancelImport(id: number): Promise<void>;
+  pauseImport(id: number): Promise<void>;
+  resumeImport(id: number): Promise<void>;
   retryImport(id: number): Promise<number>;
   undoImport(id: number): Promise<void>;
   pickImportPaths(folders: boolean): Promise<string[]>;

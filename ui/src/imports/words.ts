@@ -5,6 +5,7 @@ import { fileName, formatCount, formatDuration, plural } from "../shared/format"
 export const STATES: Record<ImportStatus["state"], string> = {
   scanning: "Looking at files",
   running: "Importing",
+  paused: "Paused",
   done: "Done",
   cancelled: "Cancelled",
   undone: "Undone",
@@ -34,6 +35,7 @@ export function paceOf(job: ImportStatus): string {
   if (job.state === "running") {
     if (job.rate > 0) parts.push(`${formatCount(Math.round(job.rate * 10) / 10)} a second`);
     if (job.seconds_left !== null) parts.push(`about ${formatDuration(job.seconds_left)} left`);
-  } else if (job.finished !== null) parts.push(`took ${formatDuration((job.finished - job.started) / 1000)}`);
+  } else if (job.state === "paused") parts.push("goes on where it stopped");
+  else if (job.finished !== null) parts.push(`took ${formatDuration((job.finished - job.started) / 1000)}`);
   return parts.join(" · ");
 }

@@ -65,6 +65,22 @@ test("window: files dropped anywhere are imported, and every file is accounted f
   await page.locator(".files .state", { hasText: "Undone" }).waitFor();
 });
 
+test("window: an import can be paused and goes on where it stopped", async (open) => {
+  const page = await open();
+  await page.keyboard.press("Control+Shift+I");
+  await page.getByRole("radiogroup", { name: "Files that have changed" }).getByText("Keep both").click();
+  await page.getByText("It becomes a note of its own.").waitFor();
+  await page.getByRole("button", { name: "Choose a folder…" }).click();
+  await page.locator(`${active}`).getByRole("button", { name: "Pause" }).click();
+  await page.locator(".files .state", { hasText: "Paused" }).waitFor();
+  const calls = await page.evaluate(() => window.fakeShell.calls.filter((c) => c.name === "startImport"));
+  equal(calls[0].args[2], "keep_both", "what the dialog says of changed files");
+  const done = await page.locator(".filter", { hasText: "Imported" }).innerText();
+  await page.locator(`${active}`).getByRole("button", { name: "Resume" }).click();
+  await page.locator(".files .state", { hasText: "Done" }).waitFor({ timeout: 10_000 });
+  expect(done !== (await page.locator(".filter", { hasText: "Imported" }).innerText()), "nothing came after the pause");
+});
+
 test("window: an import can be cancelled", async (open) => {
   const page = await open();
   await page.keyboard.press("Control+Shift+I");

@@ -10,8 +10,8 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use engine::{
-    Engine, ExportProgress, ImportRequest, ImportState, IndexState, ItemState, ListFilter,
-    ListSort, ModelSource, Options, Reader, SearchRequest, View, draft_of,
+    Engine, ExportProgress, ImportId, ImportRequest, ImportState, IndexState, ItemState,
+    ListFilter, ListSort, ModelSource, OnChange, Options, Reader, SearchRequest, View, draft_of,
 };
 use note::{NoteDraft, NoteId};
 use tokio_util::sync::CancellationToken;
@@ -39,11 +39,17 @@ struct Cli {
 enum Task {
     /// Import files and folders: Markdown, text, HTML, PDF, docx
     Import {
-        #[arg(required = true)]
+        #[arg(required_unless_present = "resume")]
         paths: Vec<PathBuf>,
         /// Notebook that receives them
         #[arg(long, default_value = "")]
         notebook: String,
+        /// What to do with files that have changed since they were imported
+        #[arg(long, value_enum, default_value_t = OnChangeArg::Update)]
+        changed: OnChangeArg,
+        /// Go on with the imports that were interrupted, by Ctrl+C or in any other way
+        #[arg(long, conflicts_with_all = ["paths", "notebook", "changed"])]
+        resume: bool,
         /// Print the result as JSON
         #[arg(long)]
         json: bool,
@@ -143,6 +149,15 @@ enum ModeArg {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
+enum OnChangeArg {
+    /// Give the note a new revision; one that was edited here is kept beside a new note
+    Update,
+    /// Make a new note
+    KeepBoth,
+    Skip,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
 enum SortArg {
     Updated,
     Created,
@@ -202,8 +217,31 @@ async fn run(cli: Cli, reader: Reader) -> Result<std::result::Result<(), Incompl
 async fn work(engine: &Engine, task: Task) -> Result<std::result::Result<(), Incomplete>> {
     let mut out = std::io::stdout().lock();
     match task {
-        Task::Import { paths, notebook, json } => {
-            return import(engine, paths, notebook, json).await;
+        Task::Import { paths, notebook, changed, resume, json } => {
+            let mut ids = Vec::new();
+            if resume {
+                for import in engine.imports().await? {
+                    if import.state == ImportState::Paused {
+                        engine.resume_import(import.id).await?;
+                        ids.push(import.id);
+                    }
+                }
+                if ids.is_empty() {
+                    bail!("no import was interrupted");
+                }
+            } else {
+                let on_change = match changed {
+                    OnChangeArg::Update => OnChange::Update,
+                    OnChangeArg::KeepBoth => OnChange::KeepBoth,
+                    OnChangeArg::Skip => OnChange::Skip,
+                };
+                ids.push(engine.import(ImportRequest { roots: paths, notebook, on_change }).await?);
+            }
+            let mut complete = true;
+            for id in ids {
+                complete &= follow_import(engine, id, json).await?;
+            }
+            return Ok(if complete { Ok(()) } else { Err(Incomplete) });
         }
         Task::Search(search) => {
             let request = SearchRequest {
@@ -333,21 +371,16 @@ async fn work(engine: &Engine, task: Task) -> Result<std::result::Result<(), Inc
     Ok(Ok(()))
 }
 
-async fn import(
-    engine: &Engine,
-    roots: Vec<PathBuf>,
-    notebook: String,
-    json: bool,
-) -> Result<std::result::Result<(), Incomplete>> {
+/// Shows how an import gets on until it ends; true if every file of it came in.
+async fn follow_import(engine: &Engine, id: ImportId, json: bool) -> Result<bool> {
     let mut progress = engine.import_progress();
-    let id = engine.import(ImportRequest { roots, notebook }).await?;
     let shown = std::io::stderr().is_terminal();
     let ended = engine.import_ended(id);
     tokio::pin!(ended);
     let status = loop {
         tokio::select! {
             status = &mut ended => break status?,
-            () = interrupted() => engine.cancel_import(id),
+            () = interrupted() => engine.pause_import(id),
             Ok(at) = progress.recv(), if shown => {
                 eprint!("\r{} of {} ({:.0}/s)  ", at.imported + at.skipped + at.failed, at.found, at.rate);
             }
@@ -382,8 +415,10 @@ async fn import(
     if let Some(error) = &status.error {
         eprintln!("commonplace: {error}");
     }
-    let complete = status.state == ImportState::Done && status.failed == 0;
-    Ok(if complete { Ok(()) } else { Err(Incomplete) })
+    if status.state == ImportState::Paused {
+        eprintln!("commonplace: interrupted; `commonplace import --resume` goes on");
+    }
+    Ok(status.state == ImportState::Done && status.failed == 0)
 }
 
 /// Ctrl+C, once there is one.

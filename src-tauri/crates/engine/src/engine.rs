@@ -34,6 +34,8 @@ pub struct Options {
     pub eager: bool,
     /// Where the documents of other programs are read: [`crate::reader`] in every program that has the hook.
     pub reader: Reader,
+    /// Go on with imports that were cut off, if this process is the first in the folder.
+    pub resume_imports: bool,
 }
 
 impl Options {
@@ -45,6 +47,7 @@ impl Options {
             searches: SEARCHES,
             eager: false,
             reader: Reader::inside(),
+            resume_imports: false,
         }
     }
 }
@@ -148,9 +151,14 @@ impl Engine {
     /// cannot be written everything can be found and read; the status says why nothing can be saved.
     /// Indexes that are missing, stale or damaged are made anew in the background.
     pub async fn open(options: Options) -> Result<Engine> {
-        tokio::task::spawn_blocking(move || Engine::open_blocking(options))
+        let resume = options.resume_imports;
+        let engine = tokio::task::spawn_blocking(move || Engine::open_blocking(options))
             .await
-            .map_err(Error::internal)?
+            .map_err(Error::internal)??;
+        if resume && !engine.read_only() {
+            engine.resume_interrupted().await?;
+        }
+        Ok(engine)
     }
 
     fn open_blocking(options: Options) -> Result<Engine> {

@@ -13,7 +13,8 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use note::{Analysis, FrontMatter, Kind, NoteDraft, NoteId, Seq, Timestamp};
 use store::{
-    AttachmentRef, Digest, ImportId, ImportItem, ImportState, ItemCounts, ItemState, Lane, Role,
+    AttachmentRef, Before, Digest, ImportId, ImportItem, ImportState, ItemCounts, ItemState, Lane,
+    OnChange, Replaced, Role, Source,
 };
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,7 @@ use crate::engine::{Engine, Inner, clean_notebook};
 use crate::error::{Error, Result};
 use crate::export;
 use crate::indexer::{ParsedNote, document};
+use crate::lock::ImportLock;
 use crate::priority::{Priority, set_priority};
 use crate::reading::{DocumentReader, Unread};
 
@@ -32,6 +34,7 @@ pub struct ImportRequest {
     pub roots: Vec<PathBuf>,
     /// Notebook that receives them; folders become notebooks below it.
     pub notebook: String,
+    pub on_change: OnChange,
 }
 
 /// How far an import is. `found` = `imported` + `skipped` + `failed` once it has ended.
@@ -70,6 +73,10 @@ const READ_AHEAD: usize = 64 << 20;
 /// each of the writer's commits the reader's cache as well.
 const GROUP: usize = 32;
 const GROUP_BYTES: usize = 1 << 20;
+/// Files that one operation records as skipped or failed.
+const RECORDED_AT_ONCE: usize = 4096;
+/// Notes of an import that one operation puts into the trash.
+const UNDONE_AT_ONCE: usize = 256;
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 /// A batch that does not fill up is written after this time, so that the first file is found soon.
 const LINGER: Duration = Duration::from_millis(20);
@@ -111,8 +118,22 @@ impl Imports {
 
 struct Job {
     token: CancellationToken,
+    /// Why the token is cancelled: by default because the engine closes.
+    stop: Mutex<Stop>,
     status: Mutex<ImportStatus>,
     clock: Instant,
+    /// Files that were done when it went on, which say nothing about the rate.
+    before: usize,
+    /// While it is held, no other process goes on with this import.
+    lock: ImportLock,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    /// Goes on when the data folder is opened again.
+    Close,
+    Pause,
+    Cancel,
 }
 
 impl Engine {
@@ -139,45 +160,100 @@ impl Engine {
         }
         let shown: Vec<String> = roots.iter().map(|root| root.display().to_string()).collect();
         let started = self.inner.clock().now;
-        let (names, into) = (shown.clone(), notebook.clone());
+        let on_change = request.on_change;
         let id = self
-            .write(Lane::Interactive, move |write| write.begin_import(&names, &into, started))
+            .write(Lane::Interactive, move |write| {
+                write.begin_import(&shown, &notebook, on_change, started)
+            })
             .await?;
+        self.start_import(id).await?;
+        Ok(id)
+    }
+
+    /// Goes on with an import that was paused, cut off, or stopped by an error, where it stood: its
+    /// folders are looked through again, and what is recorded already is left alone. Returns at once.
+    ///
+    /// # Errors
+    /// [`crate::Code::Invalid`] if it has ended, or runs in another process.
+    pub async fn resume_import(&self, id: ImportId) -> Result<()> {
+        if self.inner.imports.running.lock().expect("no panic while held").contains_key(&id) {
+            return Ok(());
+        }
+        let now = self.inner.clock().now;
+        let resumable = self
+            .write(Lane::Interactive, move |write| {
+                let import =
+                    write.import(id)?.ok_or(store::StoreError::NoSuchImport { import: id })?;
+                let resumable = matches!(
+                    import.state,
+                    ImportState::Running | ImportState::Paused | ImportState::Failed
+                );
+                if resumable {
+                    write.set_import_state(id, ImportState::Running, None, now)?;
+                }
+                Ok(resumable)
+            })
+            .await?;
+        if !resumable {
+            return Err(Error::invalid("this import has ended"));
+        }
+        self.start_import(id).await
+    }
+
+    /// Goes on with the imports that a crash or the end of the program cut off.
+    pub(crate) async fn resume_interrupted(&self) -> Result<()> {
+        for import in self.read(|read| read.imports()).await? {
+            if import.state == ImportState::Running
+                && let Err(error) = self.resume_import(import.id).await
+            {
+                tracing::warn!(%error, import = import.id.0, "an import does not go on");
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs a stored import from where it stands.
+    async fn start_import(&self, id: ImportId) -> Result<()> {
+        let Some(lock) = ImportLock::take(&self.inner.data_dir, id.0)? else {
+            return Err(Error::invalid("another window or command runs this import"));
+        };
+        let (stored, done) = self
+            .read(move |read| {
+                let stored =
+                    read.import(id)?.ok_or(store::StoreError::NoSuchImport { import: id })?;
+                Ok((stored, read.import_paths(id)?))
+            })
+            .await?;
+        if stored.state != ImportState::Running {
+            lock.release();
+            return Err(Error::invalid("this import has ended"));
+        }
+        let roots: Vec<PathBuf> = stored.roots.iter().map(PathBuf::from).collect();
+        let (notebook, on_change) = (stored.notebook.clone(), stored.on_change);
         let job = Arc::new(Job {
             token: self.inner.closing.child_token(),
+            stop: Mutex::new(Stop::Close),
             clock: Instant::now(),
-            status: Mutex::new(ImportStatus {
-                id,
-                roots: shown,
-                notebook: notebook.clone(),
-                state: ImportState::Running,
-                scanning: true,
-                found: 0,
-                imported: 0,
-                skipped: 0,
-                failed: 0,
-                started,
-                finished: None,
-                current: None,
-                rate: 0.0,
-                seconds_left: None,
-                error: None,
-            }),
+            before: done.len(),
+            status: Mutex::new(ImportStatus { scanning: true, ..of_stored(stored, true) }),
+            lock,
         });
+        let done: HashSet<PathBuf> = done.into_iter().map(PathBuf::from).collect();
         let imports = &self.inner.imports;
         imports.running.lock().expect("no panic while held").insert(id, job.clone());
         let inner = self.inner.clone();
         let thread = std::thread::Builder::new()
             .name("import".to_owned())
             .spawn(move || {
-                let result = Importer { inner: &inner, job: &job, notebook }.run(&roots);
+                let importer = Importer { inner: &inner, job: &job, notebook, on_change };
+                let result = importer.run(&roots, &done);
                 inner.end_import(&job, result);
             })
             .map_err(Error::internal)?;
         let mut threads = imports.threads.lock().expect("no panic while held");
         threads.retain(|thread| !thread.is_finished());
         threads.push(thread);
-        Ok(id)
+        Ok(())
     }
 
     /// Every change of every running import, several times a second.
@@ -193,7 +269,7 @@ impl Engine {
             .into_iter()
             .map(|import| match running.get(&import.id) {
                 Some(job) => job.snapshot(),
-                None => of_stored(import),
+                None => self.inner.of_other(import),
             })
             .collect())
     }
@@ -205,7 +281,7 @@ impl Engine {
         }
         self.read(move |read| read.import(id))
             .await?
-            .map(of_stored)
+            .map(|import| self.inner.of_other(import))
             .ok_or_else(|| Error::not_found(format!("there is no import {}", id.0)))
     }
 
@@ -241,19 +317,61 @@ impl Engine {
         .await
     }
 
-    /// Stops an import; what it has imported stays. Returns at once.
-    pub fn cancel_import(&self, id: ImportId) {
-        if let Some(job) = self.inner.imports.running.lock().expect("no panic while held").get(&id)
-        {
-            job.token.cancel();
+    /// Stops an import; what it has imported stays. Returns when a running one was told.
+    pub async fn cancel_import(&self, id: ImportId) -> Result<()> {
+        if self.stop_import(id, Stop::Cancel) {
+            return Ok(());
         }
+        self.runs_nowhere(id).await?;
+        // One that is paused or cut off is only recorded.
+        let now = self.inner.clock().now;
+        self.write(Lane::Interactive, move |write| {
+            let import = write.import(id)?;
+            if import.is_some_and(|import| {
+                matches!(import.state, ImportState::Running | ImportState::Paused)
+            }) {
+                write.set_import_state(id, ImportState::Cancelled, None, now)?;
+            }
+            Ok(())
+        })
+        .await?;
+        let status = self.import_status(id).await?;
+        drop(self.inner.imports.progress.send(status));
+        Ok(())
+    }
+
+    /// Stops an import until [`Engine::resume_import`]. Returns at once.
+    pub fn pause_import(&self, id: ImportId) {
+        self.stop_import(id, Stop::Pause);
+    }
+
+    async fn runs_nowhere(&self, id: ImportId) -> Result<()> {
+        match self.import_status(id).await?.state {
+            ImportState::Running => {
+                Err(Error::invalid("another window or command runs this import"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// False if it does not run here.
+    fn stop_import(&self, id: ImportId, why: Stop) -> bool {
+        let running = self.inner.imports.running.lock().expect("no panic while held");
+        let Some(job) = running.get(&id) else { return false };
+        let mut stop = job.stop.lock().expect("no panic while held");
+        if *stop != Stop::Cancel {
+            *stop = why;
+        }
+        job.token.cancel();
+        true
     }
 
     /// Starts a new import of the files that failed or were not reached.
     pub async fn retry_import(&self, id: ImportId) -> Result<ImportId> {
-        let (notebook, items) = self
+        let (notebook, on_change, items) = self
             .read(move |read| {
-                let import = read.import(id)?;
+                let import =
+                    read.import(id)?.ok_or(store::StoreError::NoSuchImport { import: id })?;
                 let mut items =
                     read.import_items(id, Some(ItemState::Failed), 0, i32::MAX as usize)?;
                 let skipped =
@@ -261,7 +379,7 @@ impl Engine {
                 items.extend(
                     skipped.into_iter().filter(|item| item.reason.as_deref() == Some(CANCELLED)),
                 );
-                Ok((import.map(|import| import.notebook).unwrap_or_default(), items))
+                Ok((import.notebook, import.on_change, items))
             })
             .await?;
         let roots: Vec<PathBuf> = items
@@ -272,34 +390,63 @@ impl Engine {
         if roots.is_empty() {
             return Err(Error::invalid("every file of this import was imported"));
         }
-        self.import(ImportRequest { roots, notebook }).await
+        self.import(ImportRequest { roots, notebook, on_change }).await
     }
 
-    /// Puts every note that an import made into the trash; returns how many.
+    /// Puts every note that an import made into the trash, and gives those that it changed the version
+    /// from before; returns how many notes. Notebooks that are empty then go too.
     pub async fn undo_import(&self, id: ImportId) -> Result<usize> {
-        if self.import_status(id).await?.state == ImportState::Running {
-            self.cancel_import(id);
+        if self.stop_import(id, Stop::Cancel) {
             self.import_ended(id).await?;
         }
-        let now = self.inner.clock().now;
-        let count = self
-            .write(Lane::Bulk, move |write| {
+        self.runs_nowhere(id).await?;
+        let (notebook, items, replaced) = self
+            .read(move |read| {
+                let import =
+                    read.import(id)?.ok_or(store::StoreError::NoSuchImport { import: id })?;
                 let items =
-                    write.import_items(id, Some(ItemState::Imported), 0, i32::MAX as usize)?;
-                let mut notes: Vec<NoteId> = items.iter().filter_map(|item| item.note).collect();
-                notes.sort();
-                notes.dedup();
-                let mut count = 0;
-                for note in notes {
-                    if write.note(note)?.is_some_and(|note| note.trashed.is_none()) {
-                        write.set_trashed(note, Some(now))?;
-                        count += 1;
-                    }
-                }
-                write.set_import_state(id, ImportState::Undone, None, now)?;
-                Ok(count)
+                    read.import_items(id, Some(ItemState::Imported), 0, i32::MAX as usize)?;
+                Ok((import.notebook, items, read.replaced(id)?))
             })
             .await?;
+        let now = self.inner.clock().now;
+        let changed: HashSet<NoteId> = replaced
+            .iter()
+            .filter(|replaced| replaced.before.is_some())
+            .map(|replaced| replaced.source.note)
+            .collect();
+        let mut made: Vec<NoteId> = items
+            .iter()
+            .filter_map(|item| item.note)
+            .filter(|note| !changed.contains(note))
+            .collect();
+        made.sort();
+        made.dedup();
+        let mut count = changed.len();
+        // In small operations: a save does not wait for all of it.
+        for replaced in replaced {
+            self.write(Lane::Bulk, move |write| write.put_back(id, &replaced, now)).await?;
+        }
+        for notes in made.chunks(UNDONE_AT_ONCE) {
+            let notes = notes.to_vec();
+            count += self
+                .write(Lane::Bulk, move |write| {
+                    let mut count = 0;
+                    for note in notes {
+                        if write.note(note)?.is_some_and(|note| note.trashed.is_none()) {
+                            write.set_trashed(note, Some(now))?;
+                            count += 1;
+                        }
+                    }
+                    Ok(count)
+                })
+                .await?;
+        }
+        self.write(Lane::Bulk, move |write| {
+            write.delete_emptied_notebooks(&made, &notebook)?;
+            write.set_import_state(id, ImportState::Undone, None, now)
+        })
+        .await?;
         let status = self.import_status(id).await?;
         drop(self.inner.imports.progress.send(status));
         Ok(count)
@@ -318,16 +465,23 @@ fn count_of(counts: &ItemCounts, state: Option<ItemState>) -> usize {
     }
 }
 
-fn of_stored(import: store::Import) -> ImportStatus {
-    // Only a running process runs an import: one that is not running here was cut off.
-    let cut_off = import.state == ImportState::Running;
+/// `running`: by this process or another. One that is said to run and does not was cut off.
+fn of_stored(import: store::Import, running: bool) -> ImportStatus {
+    let state = match import.state {
+        ImportState::Running if !running => ImportState::Paused,
+        state => state,
+    };
+    let recorded = count_of(&import.counts, None);
     ImportStatus {
         id: import.id,
         roots: import.roots,
         notebook: import.notebook,
-        state: if cut_off { ImportState::Failed } else { import.state },
+        state,
         scanning: false,
-        found: count_of(&import.counts, None),
+        found: match state {
+            ImportState::Running | ImportState::Paused => import.found.max(recorded),
+            _ => recorded,
+        },
         imported: import.counts.imported,
         skipped: import.counts.skipped,
         failed: import.counts.failed + import.counts.pending,
@@ -336,11 +490,7 @@ fn of_stored(import: store::Import) -> ImportStatus {
         current: None,
         rate: 0.0,
         seconds_left: None,
-        error: if cut_off {
-            Some("Commonplace ended before this import did. Import the same files again: those that are in are recognised.".to_owned())
-        } else {
-            import.error
-        },
+        error: import.error,
     }
 }
 
@@ -349,10 +499,11 @@ impl Job {
         let mut status = self.status.lock().expect("no panic while held").clone();
         let done = status.imported + status.skipped + status.failed;
         let seconds = self.clock.elapsed().as_secs_f64();
-        if seconds > 0.0 && done > 0 {
-            status.rate = done as f64 / seconds;
-            status.seconds_left =
-                (!status.scanning).then(|| (status.found - done) as f64 / status.rate);
+        let here = done.saturating_sub(self.before);
+        if seconds > 0.0 && here > 0 {
+            status.rate = here as f64 / seconds;
+            let left = status.found.saturating_sub(done);
+            status.seconds_left = (!status.scanning).then(|| left as f64 / status.rate);
         }
         status
     }
@@ -363,10 +514,21 @@ impl Job {
 }
 
 impl Inner {
+    /// One that does not run here.
+    fn of_other(&self, import: store::Import) -> ImportStatus {
+        let running = import.state == ImportState::Running
+            && ImportLock::is_held(&self.data_dir, import.id.0);
+        of_stored(import, running)
+    }
+
     fn end_import(&self, job: &Job, result: Result<()>) {
         let now = self.clock().now;
+        let stop = *job.stop.lock().expect("no panic while held");
         let (state, error) = match result {
-            Ok(()) if job.token.is_cancelled() => (ImportState::Cancelled, None),
+            Ok(()) if job.token.is_cancelled() => match stop {
+                Stop::Cancel => (ImportState::Cancelled, None),
+                Stop::Pause | Stop::Close => (ImportState::Paused, None),
+            },
             Ok(()) => (ImportState::Done, None),
             Err(error) => (ImportState::Failed, Some(error.message)),
         };
@@ -379,12 +541,16 @@ impl Inner {
         });
         let status = job.snapshot();
         let id = status.id;
-        let stored = self.store.write(Lane::Interactive, move |write| {
-            write.set_import_state(id, state, error.as_deref(), now)
-        });
-        if let Err(error) = stored {
-            tracing::error!(%error, "the end of an import is not recorded");
+        // One that goes on by itself stays what it is in the store.
+        if (state, stop) != (ImportState::Paused, Stop::Close) {
+            let stored = self.store.write(Lane::Interactive, move |write| {
+                write.set_import_state(id, state, error.as_deref(), now)
+            });
+            if let Err(error) = stored {
+                tracing::error!(%error, "the end of an import is not recorded");
+            }
         }
+        job.lock.release();
         self.imports.running.lock().expect("no panic while held").remove(&id);
         drop(self.imports.progress.send(status));
         self.status_changed.notify_one();
@@ -445,12 +611,19 @@ struct ReadFile {
 /// What the store says of a file.
 enum Known {
     New,
-    /// Imported before, and another file since; the note to update, unless that was edited here.
-    Changed(Option<NoteId>),
+    /// Imported before, and another file since.
+    Changed(Earlier),
     Unchanged {
         reason: String,
         note: NoteId,
     },
+}
+
+/// A file as it was imported before.
+struct Earlier {
+    source: Source,
+    /// Its note has been edited here since.
+    edited: bool,
 }
 
 /// One file, read and extracted.
@@ -473,10 +646,14 @@ struct NewNote {
     tags: Vec<String>,
     /// The note that an earlier version of this file became.
     update: Option<NoteId>,
+    /// That earlier version, also if it is not updated.
+    before: Option<Source>,
     digest: Digest,
     size: u64,
     mtime: Timestamp,
     attachments: Vec<AttachmentRef>,
+    /// Files of this import that became attachments of this note, and of none before.
+    attached: Vec<PathBuf>,
     /// Said to the person although the file was imported.
     warning: Option<String>,
 }
@@ -485,24 +662,22 @@ struct Importer<'a> {
     inner: &'a Arc<Inner>,
     job: &'a Arc<Job>,
     notebook: String,
+    on_change: OnChange,
 }
 
 /// Files of one import by their name, for embeds that give no path.
 type ByName = HashMap<String, Vec<PathBuf>>;
 
 impl Importer<'_> {
-    fn run(&self, roots: &[PathBuf]) -> Result<()> {
+    /// `done`: what is recorded of an earlier run of this import.
+    fn run(&self, roots: &[PathBuf], done: &HashSet<PathBuf>) -> Result<()> {
         set_priority(Priority::Low);
-        let files = self.find(roots);
-        self.job.update(|status| {
-            status.found = files.len();
-            status.scanning = false;
-        });
         self.publish();
-        let FoundFiles { documents, others, unreadable } = files;
-        for (path, reason) in unreadable {
-            self.record_all(&[path], ItemState::Failed, &reason)?;
+        let files = self.find(roots, done.len());
+        if self.job.token.is_cancelled() && self.stop() != Stop::Cancel {
+            return Ok(());
         }
+        let FoundFiles { mut documents, mut others, mut unreadable } = files;
         let mut by_name = ByName::new();
         for file in documents.iter().chain(&others) {
             if let Some(name) = file.path.file_name() {
@@ -512,14 +687,39 @@ impl Importer<'_> {
                     .push(file.path.clone());
             }
         }
-        let attached = Mutex::new(HashSet::new());
+        if !done.is_empty() {
+            documents.retain(|file| !done.contains(&file.path));
+            others.retain(|file| !done.contains(&file.path));
+            unreadable.retain(|(path, _)| !done.contains(Path::new(path)));
+        }
+        let found = done.len() + documents.len() + others.len() + unreadable.len();
+        self.job.update(|status| {
+            status.found = found;
+            status.scanning = false;
+        });
+        self.publish();
+        let id = self.id();
+        self.inner.store.write(Lane::Bulk, move |write| write.set_import_found(id, found))?;
+        for (path, reason) in unreadable {
+            self.record_all(&[path], ItemState::Failed, &reason)?;
+        }
+        // What was attached before counts already.
+        let attached = Mutex::new(done.clone());
         self.import_documents(&documents, &by_name, &attached)?;
         let attached = attached.into_inner().expect("no panic while held");
         self.account_for_others(&others, &attached)
     }
 
+    fn id(&self) -> ImportId {
+        self.job.status.lock().expect("no panic while held").id
+    }
+
+    fn stop(&self) -> Stop {
+        *self.job.stop.lock().expect("no panic while held")
+    }
+
     /// Walks the roots: documents that can be read, and all other files.
-    fn find(&self, roots: &[PathBuf]) -> FoundFiles {
+    fn find(&self, roots: &[PathBuf], done: usize) -> FoundFiles {
         let mut files = FoundFiles::default();
         let mut seen = HashSet::new();
         let mut last = Instant::now();
@@ -567,7 +767,7 @@ impl Importer<'_> {
                 }
                 if last.elapsed() >= PROGRESS_INTERVAL {
                     last = Instant::now();
-                    self.job.update(|status| status.found = files.len());
+                    self.job.update(|status| status.found = files.len().max(done));
                     self.publish();
                 }
             }
@@ -658,6 +858,10 @@ impl Importer<'_> {
         if let Some(error) = failed.or_else(|| in_flight.failure()) {
             return Err(error);
         }
+        // What a paused import has not reached is not accounted for: it comes to it later.
+        if self.job.token.is_cancelled() && self.stop() != Stop::Cancel {
+            return Ok(());
+        }
         let rest: Vec<String> = documents
             .iter()
             .map(|file| file.path.to_string_lossy().into_owned())
@@ -672,7 +876,7 @@ impl Importer<'_> {
             self.inner.manners.flooded();
         }
         let bytes: usize = batch.iter().map(|prepared| prepared.bytes).sum();
-        let id = self.job.status.lock().expect("no panic while held").id;
+        let id = self.id();
         let now = self.inner.clock().now;
         let (job, budget, in_flight) = (self.job.clone(), budget.clone(), in_flight.clone());
         let inner = self.inner.clone();
@@ -683,17 +887,23 @@ impl Importer<'_> {
                 let (mut written, mut current) = (Vec::with_capacity(batch.len()), None);
                 for prepared in batch {
                     let (state, reason, note) = match prepared.outcome {
-                        Outcome::Note(new) => match write_note(write, &new, &prepared.path, now) {
-                            Ok(saved) => {
-                                let warning = new.warning.clone();
-                                written.extend(parsed(&saved, *new));
-                                (ItemState::Imported, warning, Some(saved.id))
+                        Outcome::Note(new) => {
+                            match write_note(write, id, &new, &prepared.path, now) {
+                                Ok(saved) => {
+                                    account_for_attached(write, id, &new, None)?;
+                                    counts.imported += new.attached.len();
+                                    let warning = new.warning.clone();
+                                    written.extend(parsed(&saved, *new));
+                                    (ItemState::Imported, warning, Some(saved.id))
+                                }
+                                Err(error @ store::StoreError::Invalid { .. }) => {
+                                    account_for_attached(write, id, &new, Some(&error))?;
+                                    counts.skipped += new.attached.len();
+                                    (ItemState::Failed, Some(error.to_string()), None)
+                                }
+                                Err(error) => return Err(error),
                             }
-                            Err(error @ store::StoreError::Invalid { .. }) => {
-                                (ItemState::Failed, Some(error.to_string()), None)
-                            }
-                            Err(error) => return Err(error),
-                        },
+                        }
                         Outcome::Skipped { reason, note } => {
                             (ItemState::Skipped, Some(reason), note)
                         }
@@ -728,40 +938,33 @@ impl Importer<'_> {
         );
     }
 
-    /// Files that are no documents: attached by a note, or skipped.
+    /// Files that are no documents: those that no note shows are skipped.
     fn account_for_others(&self, others: &[Found], attached: &HashSet<PathBuf>) -> Result<()> {
         let cancelled = self.job.token.is_cancelled();
-        let mut groups: HashMap<(bool, String), Vec<String>> = HashMap::new();
-        for file in others {
-            let is_attached = attached.contains(&file.path);
-            let reason = if is_attached {
-                "attached to the notes that show it".to_owned()
-            } else if cancelled {
-                CANCELLED.to_owned()
-            } else {
-                match file.path.extension() {
-                    Some(extension) => format!(
-                        "not a document that Commonplace reads (.{})",
-                        extension.to_string_lossy()
-                    ),
-                    None => "not a document that Commonplace reads".to_owned(),
-                }
-            };
-            groups
-                .entry((is_attached, reason))
-                .or_default()
-                .push(file.path.to_string_lossy().into_owned());
+        if cancelled && self.stop() != Stop::Cancel {
+            return Ok(());
         }
-        for ((is_attached, reason), paths) in groups {
-            let state = if is_attached { ItemState::Imported } else { ItemState::Skipped };
-            self.record_all(&paths, state, &reason)?;
+        let mut groups: HashMap<String, Vec<String>> = HashMap::new();
+        for file in others.iter().filter(|file| !attached.contains(&file.path)) {
+            let reason = match file.path.extension() {
+                _ if cancelled => CANCELLED.to_owned(),
+                Some(extension) => format!(
+                    "not a document that Commonplace reads (.{})",
+                    extension.to_string_lossy()
+                ),
+                None => "not a document that Commonplace reads".to_owned(),
+            };
+            groups.entry(reason).or_default().push(file.path.to_string_lossy().into_owned());
+        }
+        for (reason, paths) in groups {
+            self.record_all(&paths, ItemState::Skipped, &reason)?;
         }
         Ok(())
     }
 
     fn record_all(&self, paths: &[String], state: ItemState, reason: &str) -> Result<()> {
-        let id = self.job.status.lock().expect("no panic while held").id;
-        for slice in paths.chunks(1024) {
+        let id = self.id();
+        for slice in paths.chunks(RECORDED_AT_ONCE) {
             let (slice, reason) = (slice.to_vec(), reason.to_owned());
             let count = slice.len();
             self.inner.store.write(Lane::Bulk, move |write| {
@@ -817,7 +1020,14 @@ impl Importer<'_> {
                 Known::Unchanged { reason, note } => {
                     Ok(Some(Outcome::Skipped { reason, note: Some(note) }))
                 }
-                Known::Changed(note) => self.extracted(file, read, note, reader, by_name, attached),
+                Known::Changed(earlier) if self.on_change == OnChange::Skip => {
+                    let reason = "changed since it was imported; its note was left as it is";
+                    let note = Some(earlier.source.note);
+                    Ok(Some(Outcome::Skipped { reason: reason.to_owned(), note }))
+                }
+                Known::Changed(earlier) => {
+                    self.extracted(file, read, Some(earlier), reader, by_name, attached)
+                }
                 Known::New => self.extracted(file, read, None, reader, by_name, attached),
             });
             let outcome = match outcome {
@@ -869,12 +1079,12 @@ impl Importer<'_> {
         })
     }
 
-    /// The note that a file becomes, or nothing if that was cancelled; `update`: the note that an earlier version of it became.
+    /// The note that a file becomes, or nothing if that was cancelled.
     fn extracted(
         &self,
         file: &Found,
         read: ReadFile,
-        update: Option<NoteId>,
+        earlier: Option<Earlier>,
         reader: &mut DocumentReader,
         by_name: &ByName,
         attached: &Mutex<HashSet<PathBuf>>,
@@ -912,7 +1122,7 @@ impl Importer<'_> {
                 .or(Some(mtime)),
             updated: Some(mtime),
         };
-        let mut attachments = Vec::new();
+        let (mut attachments, mut shown) = (Vec::new(), Vec::new());
         let parent = file.path.parent().unwrap_or(Path::new("/"));
         if let Some(mut marker) = exported {
             marker.apply(&mut draft, &self.notebook);
@@ -922,7 +1132,7 @@ impl Importer<'_> {
                 if let Ok(bytes) = std::fs::read(&path) {
                     row.size = bytes.len() as u64;
                     row.digest = self.inner.store.put_attachment(&bytes)?;
-                    attached.lock().expect("no panic while held").insert(path);
+                    shown.push(path);
                     attachments.push(row);
                 }
             }
@@ -942,7 +1152,7 @@ impl Importer<'_> {
                 Error::invalid(format!("its attachment {} cannot be read: {error}", path.display()))
             })?;
             attachments.push(self.keep(&link.target, &bytes, Role::Embed)?);
-            attached.lock().expect("no panic while held").insert(path);
+            shown.push(path);
         }
         for embedded in &extracted.attachments {
             attachments.push(self.keep(&embedded.name, &embedded.bytes, Role::Embed)?);
@@ -950,15 +1160,26 @@ impl Importer<'_> {
         if extracted.keep_original {
             attachments.push(self.keep(&name, &bytes, Role::Source)?);
         }
+        shown.retain(|path| {
+            of_import(path, by_name)
+                && attached.lock().expect("no panic while held").insert(path.clone())
+        });
         Ok(Some(Outcome::Note(Box::new(NewNote {
             draft,
             analysis,
             tags,
-            update,
+            // Edited here since it was imported: the new version of the file becomes a note of its own, so
+            // that neither replaces the other.
+            update: earlier
+                .as_ref()
+                .filter(|earlier| self.on_change == OnChange::Update && !earlier.edited)
+                .map(|earlier| earlier.source.note),
+            before: earlier.map(|earlier| earlier.source),
             digest,
             size: bytes.len() as u64,
             mtime,
             attachments,
+            attached: shown,
             warning: (!extracted.warnings.is_empty()).then(|| extracted.warnings.join("; ")),
         }))))
     }
@@ -1006,9 +1227,7 @@ fn known(read: &store::Read<'_>, file: &ReadFile) -> std::result::Result<Known, 
         return Ok(if source.digest == file.digest {
             Known::Unchanged { reason: "already imported, unchanged".to_owned(), note: source.note }
         } else {
-            // Edited here since it was imported: the new version of the file becomes a note of its
-            // own, so that neither replaces the other.
-            Known::Changed((head.updated == source.mtime).then_some(source.note))
+            Known::Changed(Earlier { edited: head.updated != source.mtime, source })
         });
     }
     for source in read.source_by_digest(&file.digest)? {
@@ -1024,19 +1243,53 @@ fn known(read: &store::Read<'_>, file: &ReadFile) -> std::result::Result<Known, 
 
 fn write_note(
     write: &mut store::Write<'_>,
+    import: ImportId,
     new: &NewNote,
     path: &str,
     now: Timestamp,
 ) -> std::result::Result<store::Saved, store::StoreError> {
+    let mut head = None;
     if let Some(id) = new.update {
+        head = write.heads(&[id])?.pop();
         write.keep_revision(id, now)?;
     }
     let saved = write.save_note(new.update, None, &new.draft, &new.analysis, now)?;
+    if let Some(source) = &new.before {
+        let held = head.as_ref().map(|head| write.attachments(head.id)).transpose()?;
+        let held: HashSet<Digest> =
+            held.into_iter().flatten().map(|attachment| attachment.digest).collect();
+        let attached = new.attachments.iter().map(|attachment| attachment.digest);
+        let before = head.map(|head| Before {
+            // A new text is the next revision.
+            revision: saved.revision - u32::from(!saved.unchanged),
+            updated: head.updated,
+            notebook: head.notebook,
+            attached: attached.filter(|digest| !held.contains(digest)).collect(),
+        });
+        write.put_replaced(import, &Replaced { source: source.clone(), before })?;
+    }
     for attachment in &new.attachments {
         write.attach(saved.id, attachment)?;
     }
     write.record_source(path, &new.digest, new.size, new.mtime, saved.id)?;
     Ok(saved)
+}
+
+/// Records what became of the files that only this note shows.
+fn account_for_attached(
+    write: &mut store::Write<'_>,
+    import: ImportId,
+    new: &NewNote,
+    failure: Option<&store::StoreError>,
+) -> std::result::Result<(), store::StoreError> {
+    let (state, reason) = match failure {
+        None => (ItemState::Imported, "attached to the notes that show it"),
+        Some(_) => (ItemState::Skipped, "only a note that could not be saved shows it"),
+    };
+    for path in &new.attached {
+        write.put_import_item(import, &path.to_string_lossy(), state, Some(reason), None)?;
+    }
+    Ok(())
 }
 
 /// What the words lane needs of a note that is new; for others it also asks what else hangs on them.
@@ -1131,6 +1384,13 @@ fn resolve(target: &str, parent: &Path, by_name: &ByName) -> Option<PathBuf> {
         .or_else(|| candidates.iter().find(|path| path.ends_with(target)))
         .or_else(|| candidates.first())
         .cloned()
+}
+
+/// Whether a file is accounted for by this import, and not as a document.
+fn of_import(path: &Path, by_name: &ByName) -> bool {
+    let Some(name) = path.file_name().map(|name| name.to_string_lossy()) else { return false };
+    let found = by_name.get(&name.to_lowercase());
+    !extract::supported(&name) && found.is_some_and(|paths| paths.iter().any(|other| other == path))
 }
 
 /// A path without `.` and `..`, by its text alone.

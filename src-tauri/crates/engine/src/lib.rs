@@ -40,5 +40,5 @@ pub use status::{IndexState, IndexStatus};
 /// The store's words that a caller reads and lists with.
 pub use store::{
     AttachmentRef, Digest, ImportId, ImportItem, ImportState, ItemState, ListFilter, ListSort,
-    RevisionHead, Role, TaskFilter, TaskRow, View,
+    OnChange, RevisionHead, Role, TaskFilter, TaskRow, View,
 };

@@ -1,12 +1,15 @@
 //! What came from outside: attachments of notes, imports and their items, source files.
 
-use note::{NoteId, NoteSet, Timestamp};
+use std::collections::{HashMap, HashSet};
+
+use note::{NoteDraft, NoteId, NoteSet, Timestamp};
 use rusqlite::{Row, params};
 
 use crate::read::sql_int;
+use crate::text::path_key;
 use crate::{
-    AttachmentRef, Digest, Import, ImportId, ImportItem, ImportState, ItemCounts, ItemState, Read,
-    Result, Source, StoreError, Write,
+    AttachmentRef, Before, Digest, Import, ImportId, ImportItem, ImportState, ItemCounts,
+    ItemState, OnChange, Read, Replaced, Result, Source, StoreError, Write,
 };
 
 impl Write<'_> {
@@ -49,12 +52,13 @@ impl Write<'_> {
         &mut self,
         roots: &[String],
         notebook: &str,
+        on_change: OnChange,
         now: Timestamp,
     ) -> Result<ImportId> {
         self.change(|write| {
             write.execute(
-                "INSERT INTO imports (notebook, state, started) VALUES (?1, ?2, ?3)",
-                params![notebook, ImportState::Running, now.0],
+                "INSERT INTO imports (notebook, on_change, state, started) VALUES (?1, ?2, ?3, ?4)",
+                params![notebook, on_change, ImportState::Running, now.0],
             )?;
             let id = write.conn.last_insert_rowid();
             for (ordinal, root) in roots.iter().enumerate() {
@@ -105,6 +109,135 @@ impl Write<'_> {
         })
     }
 
+    /// Records how many files an import has found, those included of which there is no item yet.
+    pub fn set_import_found(&mut self, import: ImportId, found: usize) -> Result<()> {
+        self.change(|write| {
+            write.execute(
+                "UPDATE imports SET found = ?2 WHERE id = ?1",
+                params![import.0, sql_int(found)],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Records what an import puts in the place of an earlier one, so that it can be undone.
+    pub fn put_replaced(&mut self, import: ImportId, replaced: &Replaced) -> Result<()> {
+        let Replaced { source, before } = replaced;
+        self.change(|write| {
+            // The first is what stood before the import.
+            write.execute(
+                "INSERT OR IGNORE INTO import_replaced (import, path, note, digest, size, mtime,
+                     revision, updated, notebook, attached)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                params![
+                    import.0,
+                    source.path,
+                    source.note.0,
+                    source.digest,
+                    source.size as i64,
+                    source.mtime.0,
+                    before.as_ref().map(|before| before.revision),
+                    before.as_ref().map(|before| before.updated.0),
+                    before.as_ref().map(|before| before.notebook.as_str()),
+                    before.as_ref().map(|before| {
+                        before.attached.iter().flat_map(|digest| digest.0).collect::<Vec<u8>>()
+                    }),
+                ],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Puts back what stood before an import, and forgets that it was replaced. What stands now is kept
+    /// as a revision. A note that is in the trash or gone stays there.
+    pub fn put_back(
+        &mut self,
+        import: ImportId,
+        replaced: &Replaced,
+        now: Timestamp,
+    ) -> Result<()> {
+        let Replaced { source, before } = replaced;
+        self.change(|write| {
+            let note = write.note(source.note)?.filter(|note| note.trashed.is_none());
+            if let (Some(note), Some(before)) = (note, before)
+                && let Some(revision) = write.revision(note.id, before.revision)?
+            {
+                write.keep_revision(note.id, now)?;
+                let draft = NoteDraft {
+                    title: revision.title,
+                    body: revision.body,
+                    front_matter: revision.front_matter,
+                    tags: revision.tags,
+                    notebook: before.notebook.clone(),
+                    kind: note.kind,
+                    pinned: note.pinned,
+                    created: Some(note.created),
+                    updated: Some(before.updated),
+                };
+                let analysis = note::analyse(&draft.body);
+                write.save_note(Some(note.id), None, &draft, &analysis, now)?;
+                for digest in &before.attached {
+                    write.detach(note.id, digest)?;
+                }
+            }
+            if write.note(source.note)?.is_some() {
+                let Source { path, digest, size, mtime, note } = source;
+                write.record_source(path, digest, *size, *mtime, *note)?;
+            }
+            write.execute(
+                "DELETE FROM import_replaced WHERE import = ?1 AND path = ?2",
+                params![import.0, source.path],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Deletes the notebooks that hold notes of `undone` and no others, and those above them that are
+    /// empty then; `keep` and those above it stay. The notes go to the one above.
+    pub fn delete_emptied_notebooks(&mut self, undone: &[NoteId], keep: &str) -> Result<()> {
+        let undone: HashSet<NoteId> = undone.iter().copied().collect();
+        self.change(|write| {
+            let mut emptied: HashSet<String> = HashSet::new();
+            let mut used: HashSet<String> = HashSet::new();
+            let notebooks: Vec<(i64, String)> =
+                write.rows("SELECT id, path FROM notebooks", [], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })?;
+            let paths: HashMap<i64, &str> =
+                notebooks.iter().map(|(id, path)| (*id, path.as_str())).collect();
+            for (note, notebook) in write.rows("SELECT id, notebook FROM notes", [], |row| {
+                Ok((NoteId(row.get(0)?), row.get::<_, i64>(1)?))
+            })? {
+                let Some(path) = paths.get(&notebook) else { continue };
+                let of = if undone.contains(&note) { &mut emptied } else { &mut used };
+                of.extend(with_those_above(path));
+            }
+            let mut above: HashSet<String> = with_those_above(keep).collect();
+            above.extend(used);
+            let mut gone: Vec<&str> = notebooks
+                .iter()
+                .map(|(_, path)| path.as_str())
+                .filter(|path| {
+                    let key = path_key(path);
+                    emptied.contains(&key) && !above.contains(&key)
+                })
+                .collect();
+            gone.sort_by_key(|path| std::cmp::Reverse(path.len()));
+            for path in gone {
+                // Another, empty one that the person made stands below it.
+                let below = write.rows(
+                    "SELECT 1 FROM notebooks WHERE key > ?1 || '/' AND key < ?1 || '0' LIMIT 1",
+                    [path_key(path)],
+                    |_| Ok(()),
+                )?;
+                if below.is_empty() {
+                    write.delete_notebook(path)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
     /// Records which note a file became, so that importing it again is recognised. Forgotten with the note.
     pub fn record_source(
         &mut self,
@@ -126,7 +259,16 @@ impl Write<'_> {
     }
 }
 
-const SELECT_IMPORT: &str = "SELECT id, notebook, state, started, finished, error FROM imports";
+/// The keys of a notebook's path and of those above it.
+fn with_those_above(path: &str) -> impl Iterator<Item = String> {
+    let key = path_key(path);
+    let mut ends: Vec<usize> = key.match_indices('/').map(|(at, _)| at).collect();
+    ends.push(key.len());
+    ends.into_iter().map(move |end| key[..end].to_owned())
+}
+
+const SELECT_IMPORT: &str =
+    "SELECT id, notebook, on_change, state, started, finished, error, found FROM imports";
 const SELECT_SOURCE: &str = "SELECT path, digest, size, mtime, note FROM sources";
 const SELECT_ATTACHMENT: &str = "SELECT name, digest, mime, size, role FROM attachments";
 
@@ -221,6 +363,39 @@ impl Read<'_> {
         )
     }
 
+    /// The files of an import that something became of already.
+    pub fn import_paths(&self, import: ImportId) -> Result<Vec<String>> {
+        self.rows(
+            "SELECT path FROM import_items WHERE import = ?1 AND state <> ?2",
+            params![import.0, ItemState::Pending],
+            |row| row.get(0),
+        )
+    }
+
+    /// What an import put in the place of earlier ones.
+    pub fn replaced(&self, import: ImportId) -> Result<Vec<Replaced>> {
+        self.rows(
+            "SELECT path, digest, size, mtime, note, revision, updated, notebook, attached
+             FROM import_replaced WHERE import = ?1",
+            [import.0],
+            |row| {
+                let source = source_from_row(row)?;
+                let Some(revision) = row.get(5)? else {
+                    return Ok(Replaced { source, before: None });
+                };
+                let attached: Vec<u8> = row.get(8)?;
+                let (attached, _) = attached.as_chunks();
+                let before = Before {
+                    revision,
+                    updated: Timestamp(row.get(6)?),
+                    notebook: row.get(7)?,
+                    attached: attached.iter().map(|digest| Digest(*digest)).collect(),
+                };
+                Ok(Replaced { source, before: Some(before) })
+            },
+        )
+    }
+
     /// Imported files with these bytes.
     pub fn source_by_digest(&self, digest: &Digest) -> Result<Vec<Source>> {
         self.rows(
@@ -252,10 +427,12 @@ fn import_from_row(row: &Row<'_>) -> rusqlite::Result<Import> {
         id: ImportId(row.get(0)?),
         roots: Vec::new(),
         notebook: row.get(1)?,
-        state: row.get(2)?,
-        started: Timestamp(row.get(3)?),
-        finished: row.get::<_, Option<i64>>(4)?.map(Timestamp),
-        error: row.get(5)?,
+        on_change: row.get(2)?,
+        state: row.get(3)?,
+        started: Timestamp(row.get(4)?),
+        finished: row.get::<_, Option<i64>>(5)?.map(Timestamp),
+        error: row.get(6)?,
+        found: row.get(7)?,
         counts: ItemCounts::default(),
     })
 }

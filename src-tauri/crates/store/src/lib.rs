@@ -27,9 +27,10 @@ use rusqlite::Connection;
 pub use error::{Result, StoreError};
 pub use read::Read;
 pub use types::{
-    AttachmentRef, Change, Counts, Damage, Digest, Import, ImportId, ImportItem, ImportState,
-    ItemCounts, ItemState, ListFilter, ListSort, NameMatch, NewChunk, Revision, RevisionHead, Role,
-    Saved, ScrubReport, Source, StoredChunk, TaskFilter, TaskRow, VectorChange, View,
+    AttachmentRef, Before, Change, Counts, Damage, Digest, Import, ImportId, ImportItem,
+    ImportState, ItemCounts, ItemState, ListFilter, ListSort, NameMatch, NewChunk, OnChange,
+    Replaced, Revision, RevisionHead, Role, Saved, ScrubReport, Source, StoredChunk, TaskFilter,
+    TaskRow, VectorChange, View,
 };
 pub use write::{Write, all_tags};
 pub use writer::CommitHook;

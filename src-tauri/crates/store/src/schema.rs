@@ -27,7 +27,7 @@ const STATEMENTS: usize = 160;
 
 /// Schema changes in order: the one at index `i` leads to `user_version` `i + 1`. Those that were
 /// released are never edited.
-pub(crate) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
+pub(crate) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3];
 
 /// `notes` holds what lists and scans need; texts are apart in `bodies`, so that neither a list nor a change
 /// of a flag drags them through the page cache. Whatever else hangs on a note is derived from its
@@ -210,6 +210,25 @@ DROP TABLE sources;
 ALTER TABLE source_files RENAME TO sources;
 CREATE INDEX sources_digest ON sources (substr(digest, 1, 8));
 CREATE INDEX sources_note ON sources (note);
+";
+
+/// What an import that was cut off or paused needs to go on, and one that is undone to put back.
+const VERSION_3: &str = "
+ALTER TABLE imports ADD COLUMN on_change TEXT NOT NULL DEFAULT 'update';
+ALTER TABLE imports ADD COLUMN found INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE import_replaced (
+    import INTEGER NOT NULL,
+    path TEXT NOT NULL,
+    note INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    mtime INTEGER NOT NULL,
+    revision INTEGER,
+    updated INTEGER,
+    notebook TEXT,
+    attached BLOB,
+    PRIMARY KEY (import, path)
+) WITHOUT ROWID;
 ";
 
 /// Opens the database for writing, creates or migrates it, and asserts what durability rests on.

@@ -603,7 +603,12 @@ fn imports_are_remembered() {
     let digest = Digest::of(b"x");
     let import = store
         .write(Lane::Bulk, move |write| {
-            let import = write.begin_import(&["/a\nb".to_owned(), "/c".to_owned()], "In", NOW)?;
+            let import = write.begin_import(
+                &["/a\nb".to_owned(), "/c".to_owned()],
+                "In",
+                OnChange::Skip,
+                NOW,
+            )?;
             write.put_import_item(import, "/c/1", ItemState::Pending, None, None)?;
             write.put_import_item(import, "/c/1", ItemState::Imported, None, Some(id))?;
             write.put_import_item(import, "/c/2", ItemState::Failed, Some("torn"), None)?;

@@ -29,6 +29,12 @@ impl FromStr for Digest {
     }
 }
 
+impl Default for OnChange {
+    fn default() -> Self {
+        OnChange::Update
+    }
+}
+
 impl ToSql for Digest {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Borrowed(ValueRef::Blob(&self.0)))
@@ -135,8 +141,22 @@ words! {
 }
 
 words! {
+    /// What an import does with a file that is not as it was when it was imported before.
+    OnChange {
+        /// Its note gets a new revision, unless that was edited here: then the file becomes a note of its own.
+        Update = "update",
+        /// It becomes a note of its own.
+        KeepBoth = "keep-both",
+        Skip = "skip",
+    }
+}
+
+words! {
     ImportState {
+        /// In the store also one that was cut off by a crash or by the end of the program.
         Running = "running",
+        /// Stopped by the person, to be gone on with.
+        Paused = "paused",
         Done = "done",
         Cancelled = "cancelled",
         Undone = "undone",
@@ -279,10 +299,13 @@ pub struct Import {
     pub id: ImportId,
     pub roots: Vec<String>,
     pub notebook: String,
+    pub on_change: OnChange,
     pub state: ImportState,
     pub started: Timestamp,
     pub finished: Option<Timestamp>,
     pub error: Option<String>,
+    /// Files that were found when it last looked, whether or not there is an item of them yet.
+    pub found: usize,
     pub counts: ItemCounts,
 }
 
@@ -303,6 +326,26 @@ pub struct Source {
     pub size: u64,
     pub mtime: Timestamp,
     pub note: NoteId,
+}
+
+/// What an import put in the place of what an earlier one had made of the same file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replaced {
+    /// The file as it was imported before, and its note.
+    pub source: Source,
+    /// What the note was then; `None` if it stayed so, and the file became another note.
+    pub before: Option<Before>,
+}
+
+/// A note before an import gave it a new version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Before {
+    /// Kept under this number.
+    pub revision: u32,
+    pub updated: Timestamp,
+    pub notebook: String,
+    /// What was attached with the new version.
+    pub attached: Vec<Digest>,
 }
 
 /// What a scrub looked at and found.

@@ -192,7 +192,11 @@ fn cells(times: Option<Times>) -> String {
 fn arrivals(shape: &Shape, texts: &[String], folder: &Path) -> Vec<Arrival> {
     let mut arrivals = Vec::new();
     if shape.files > 0 {
-        let request = ImportRequest { roots: vec![folder.to_owned()], notebook: "Load".into() };
+        let request = ImportRequest {
+            roots: vec![folder.to_owned()],
+            notebook: "Load".into(),
+            ..ImportRequest::default()
+        };
         arrivals.push(Arrival { at: Duration::ZERO, work: Work::Import(request) });
     }
     for tab in 0..shape.tabs {

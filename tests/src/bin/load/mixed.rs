@@ -131,7 +131,11 @@ pub(crate) async fn run(bed: &TestBed, data: &Path, shape: &Shape) -> Result<Rep
     let import = match shape.files {
         0 => None,
         _ => {
-            let request = ImportRequest { roots: vec![folder.clone()], notebook: "Load".into() };
+            let request = ImportRequest {
+                roots: vec![folder.clone()],
+                notebook: "Load".into(),
+                ..ImportRequest::default()
+            };
             Some(engine.import(request).await?)
         }
     };

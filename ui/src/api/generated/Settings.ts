@@ -13,4 +13,4 @@ hotkey_error: string | null, density: "comfortable" | "compact", meaning_paused:
 /**
  * Pixels of the editor's text.
  */
-font_size: number, };
+font_size: number, on_change: "update" | "keep_both" | "skip", };
