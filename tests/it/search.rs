@@ -353,7 +353,7 @@ fn a_note_typed_during_an_import_is_found_in_its_last_version() {
                 search(&engine, &phrase, Mode::Both).await.total
             );
         }
-        engine.cancel_import(import);
+        engine.cancel_import(import).await.unwrap();
         engine.import_ended(import).await.unwrap();
         engine.close().await.unwrap();
     });

@@ -533,7 +533,7 @@ impl Bench {
                     ),
                 });
             }
-            engine.cancel_import(id);
+            engine.cancel_import(id).await?;
         }
         engine.close().await?;
         Ok(figures)

@@ -1217,7 +1217,7 @@ fn size(metadata: &std::io::Result<Metadata>) -> usize {
 
 /// What the store knows of a file that was read.
 fn known(read: &store::Read<'_>, file: &ReadFile) -> std::result::Result<Known, store::StoreError> {
-    let held = |source: &store::Source| {
+    let held = |source: &Source| {
         let heads = read.heads(&[source.note])?;
         Ok::<_, store::StoreError>(heads.into_iter().find(|head| head.trashed.is_none()))
     };

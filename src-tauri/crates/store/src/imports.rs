@@ -192,8 +192,8 @@ impl Write<'_> {
         })
     }
 
-    /// Deletes the notebooks that hold notes of `undone` and no others, and those above them that are
-    /// empty then; `keep` and those above it stay. The notes go to the one above.
+    /// Deletes the notebooks that hold notes of `undone` and none outside the trash, and those above them that
+    /// are empty then; `keep` and those above it stay. The notes go to the one above.
     pub fn delete_emptied_notebooks(&mut self, undone: &[NoteId], keep: &str) -> Result<()> {
         let undone: HashSet<NoteId> = undone.iter().copied().collect();
         self.change(|write| {
@@ -205,12 +205,17 @@ impl Write<'_> {
                 })?;
             let paths: HashMap<i64, &str> =
                 notebooks.iter().map(|(id, path)| (*id, path.as_str())).collect();
-            for (note, notebook) in write.rows("SELECT id, notebook FROM notes", [], |row| {
-                Ok((NoteId(row.get(0)?), row.get::<_, i64>(1)?))
-            })? {
+            let notes =
+                write.rows("SELECT id, notebook, trashed IS NULL FROM notes", [], |row| {
+                    Ok((NoteId(row.get(0)?), row.get::<_, i64>(1)?, row.get::<_, bool>(2)?))
+                })?;
+            for (note, notebook, live) in notes {
                 let Some(path) = paths.get(&notebook) else { continue };
-                let of = if undone.contains(&note) { &mut emptied } else { &mut used };
-                of.extend(with_those_above(path));
+                if live {
+                    used.extend(with_those_above(path));
+                } else if undone.contains(&note) {
+                    emptied.extend(with_those_above(path));
+                }
             }
             let mut above: HashSet<String> = with_those_above(keep).collect();
             above.extend(used);
