@@ -37,7 +37,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Import files and folders: Markdown, text, HTML, PDF, docx
+    /// Import files, folders and other apps' exports; `-` reads notes from standard input: Markdown,
+    /// or JSON lines with title, body, tags, notebook, created, updated
     Import {
         #[arg(required_unless_present = "resume")]
         paths: Vec<PathBuf>,
@@ -217,7 +218,16 @@ async fn run(cli: Cli, reader: Reader) -> Result<std::result::Result<(), Incompl
 async fn work(engine: &Engine, task: Task) -> Result<std::result::Result<(), Incomplete>> {
     let mut out = std::io::stdout().lock();
     match task {
-        Task::Import { paths, notebook, changed, resume, json } => {
+        Task::Import { mut paths, notebook, changed, resume, json } => {
+            // Lives until the import has ended.
+            let piped = tempfile::tempdir()?;
+            for path in paths.iter_mut().filter(|path| path.as_os_str() == "-") {
+                let text = read_stdin()?;
+                let lines = text.trim_start().starts_with('{');
+                let name = if lines { "notes.jsonl" } else { "standard input.md" };
+                *path = piped.path().join(name);
+                std::fs::write(&*path, text)?;
+            }
             let mut ids = Vec::new();
             if resume {
                 for import in engine.imports().await? {

@@ -1,6 +1,7 @@
 //! The one API: saving, indexing, searching and importing at the same time, over one data folder.
 //! It knows nothing of windows or of the wire; it alone knows tokio.
 
+mod containers;
 mod diagnostics;
 mod engine;
 mod error;

@@ -292,6 +292,32 @@ impl<'a> Read<'a> {
         Ok(found)
     }
 
+    /// Whether a file of these bytes is attached to any note.
+    pub fn is_attached(&self, digest: &crate::Digest) -> Result<bool> {
+        let found =
+            self.row("SELECT 1 FROM attachments WHERE digest = ?1 LIMIT 1", [digest], |row| {
+                row.get::<_, i64>(0)
+            })?;
+        Ok(found.is_some())
+    }
+
+    /// The targets of a note's links that mean neither a note nor one of its attachments, in the text's order.
+    pub fn dangling(&self, id: NoteId) -> Result<Vec<String>> {
+        let targets = self.rows(
+            "SELECT target FROM links WHERE note = ?1
+             AND target NOT IN (SELECT name FROM attachments WHERE note = ?1) ORDER BY start",
+            [id.0],
+            |row| row.get::<_, String>(0),
+        )?;
+        let mut dangling: Vec<String> = Vec::new();
+        for target in targets {
+            if !dangling.contains(&target) && self.resolve_name(&target)?.is_none() {
+                dangling.push(target);
+            }
+        }
+        Ok(dangling)
+    }
+
     /// The note that a link's target means: one at that notebook path, else one of that title, else one of that
     /// alias, else one of the path's last name; the oldest if there are several. `.md` may stand at the end.
     pub fn resolve_name(&self, name: &str) -> Result<Option<NoteId>> {
