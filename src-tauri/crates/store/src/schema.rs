@@ -27,7 +27,7 @@ const STATEMENTS: usize = 160;
 
 /// Schema changes in order: the one at index `i` leads to `user_version` `i + 1`. Those that were
 /// released are never edited.
-pub(crate) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3];
+pub(crate) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4];
 
 /// `notes` holds what lists and scans need; texts are apart in `bodies`, so that neither a list nor a change
 /// of a flag drags them through the page cache. Whatever else hangs on a note is derived from its
@@ -228,6 +228,44 @@ CREATE TABLE import_replaced (
     notebook TEXT,
     attached BLOB,
     PRIMARY KEY (import, path)
+) WITHOUT ROWID;
+";
+
+/// `seq`: up to which change of notes the files are written. `modified` and `changed` are nanoseconds of the
+/// file's times, `hash` is that of the note's content. Rows of a note outlive it, so that its file follows it.
+const VERSION_4: &str = "
+CREATE TABLE watched_folders (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    path TEXT NOT NULL UNIQUE,
+    notebook INTEGER NOT NULL,
+    added INTEGER NOT NULL,
+    paused INTEGER NOT NULL DEFAULT 0,
+    asking INTEGER NOT NULL DEFAULT 0,
+    seq INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE watched_files (
+    folder INTEGER NOT NULL,
+    path TEXT NOT NULL,
+    note INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    modified INTEGER NOT NULL,
+    changed INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    PRIMARY KEY (folder, path)
+) WITHOUT ROWID;
+CREATE INDEX watched_files_note ON watched_files (note, folder);
+CREATE TABLE watched_attachments (
+    folder INTEGER NOT NULL,
+    path TEXT NOT NULL,
+    note INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    modified INTEGER NOT NULL,
+    changed INTEGER NOT NULL,
+    PRIMARY KEY (folder, path, note)
 ) WITHOUT ROWID;
 ";
 

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use super::*;
 use note::Timestamp;
+use std::time::{Duration, SystemTime};
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
 const MODEL: &str = "model";
@@ -559,6 +560,66 @@ fn chunks_follow_their_note() {
     // New text waits for its chunks.
     save_at(&store, Some(b), None, &draft("b", "new"), NOW).unwrap();
     assert_eq!(unchunked("other"), [b.0]);
+}
+
+#[test]
+fn unused_attachments_are_removed_and_no_others() {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let (_dir, store) = open();
+    let put = |bytes: &[u8]| {
+        let digest = store.put_attachment(bytes).unwrap();
+        (digest, store.attachment_path(&digest))
+    };
+    let age = |path: &Path| {
+        let file = fs::File::options().append(true).open(path).unwrap();
+        file.set_modified(SystemTime::now() - 2 * DAY).unwrap();
+    };
+    let attach = |note: NoteId, digest: Digest| {
+        let row = AttachmentRef {
+            name: "a.png".into(),
+            digest,
+            mime: "image/png".into(),
+            size: 3,
+            role: Role::Embed,
+        };
+        store.write(Lane::Interactive, move |write| write.attach(note, &row)).unwrap();
+    };
+    let (held, trashed) = (add(&store, &draft("held", "")), add(&store, &draft("trashed", "")));
+    let ((used, used_path), (last, last_path)) = (put(b"used"), put(b"last"));
+    attach(held, used);
+    attach(trashed, last);
+    store.write(Lane::Interactive, move |write| write.set_trashed(trashed, Some(NOW))).unwrap();
+    let (_, unused) = put(b"unused");
+    let (_, young) = put(b"young");
+    let (_, wanted) = put(b"wanted again");
+    let remains = unused.with_file_name(format!(".{used}.1.2"));
+    fs::write(&remains, "half").unwrap();
+    // A removal that a crash cut short, of what is wanted after all.
+    let (back, back_path) = put(b"back");
+    attach(held, back);
+    let aside = back_path.with_file_name(format!(".{back}.unused"));
+    fs::rename(&back_path, &aside).unwrap();
+    let foreign = unused.with_file_name("notes.txt");
+    fs::write(&foreign, "not ours").unwrap();
+    for path in [&used_path, &last_path, &unused, &wanted, &remains, &aside, &foreign] {
+        age(path);
+    }
+    // An import that is under way finds the bytes it is about to attach.
+    put(b"wanted again");
+    let removed = store.remove_unused_attachments(DAY, &|| false).unwrap();
+    assert_eq!(removed, Removed { files: 2, bytes: 10 });
+    for path in [&used_path, &last_path, &young, &wanted, &back_path, &foreign] {
+        assert!(path.exists(), "{}", path.display());
+    }
+    assert!(!unused.exists() && !remains.exists() && !aside.exists());
+    // Emptied out of the trash it goes as well; the same bytes can be put again.
+    store.write(Lane::Interactive, move |write| write.delete_note(trashed)).unwrap();
+    assert_eq!(store.remove_unused_attachments(DAY, &|| true).unwrap(), Removed::default());
+    assert_eq!(store.remove_unused_attachments(DAY, &|| false).unwrap().files, 1);
+    assert!(!last_path.exists());
+    put(b"last");
+    assert!(last_path.exists());
+    assert!(store.scrub(&|| false).unwrap().damage.is_empty());
 }
 
 #[test]

@@ -538,6 +538,10 @@ impl<'a> Write<'a> {
                 let new_id = match write.find_notebook(&new_path)? {
                     Some(other) if other != id => {
                         write.execute("DELETE FROM notebooks WHERE id = ?1", [id])?;
+                        write.execute(
+                            "UPDATE watched_folders SET notebook = ?2 WHERE notebook = ?1",
+                            [id, other],
+                        )?;
                         other
                     }
                     _ => {
