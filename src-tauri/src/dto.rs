@@ -750,6 +750,113 @@ pub(crate) struct ImportItems {
     pub(crate) items: Vec<ImportItem>,
 }
 
+/// Which notes to export.
+#[derive(Clone, Debug, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub(crate) enum ExportWhat {
+    All,
+    Notes(#[ts(type = "Array<number>")] Vec<i64>),
+    /// What a query finds.
+    Query(String),
+}
+
+#[derive(Clone, Debug, Deserialize, TS)]
+#[ts(export)]
+pub(crate) struct ExportRequest {
+    pub(crate) what: ExportWhat,
+    #[ts(type = "\"folder\" | \"archive\" | \"markdown\" | \"html\" | \"pdf\" | \"docx\"")]
+    pub(crate) format: String,
+    /// Offered as the file's name, without an extension.
+    pub(crate) name: String,
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct ExportProgress {
+    pub(crate) done: usize,
+    pub(crate) total: usize,
+}
+
+/// A folder that is kept in step with a notebook.
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct WatchedFolder {
+    #[ts(type = "number")]
+    id: i64,
+    path: String,
+    /// None: it was deleted.
+    notebook: Option<String>,
+    #[ts(
+        type = "\"in_step\" | \"catching_up\" | \"paused\" | \"missing\" | \"asking\" | \"failed\" | \"elsewhere\""
+    )]
+    state: engine::FolderState,
+    /// Files that are in step with their notes.
+    files: usize,
+    /// Changes on both sides that were kept twice, since the app started.
+    #[ts(type = "number")]
+    conflicts: u64,
+    question: Option<FolderQuestion>,
+    /// An empty path means the folder itself.
+    problems: Vec<FolderProblem>,
+}
+
+/// Files vanished: what is to become of their notes?
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct FolderQuestion {
+    missing: usize,
+    of: usize,
+    /// Some of them.
+    examples: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct FolderProblem {
+    path: String,
+    reason: String,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub(crate) enum FolderAnswer {
+    Keep,
+    Trash,
+    LookAgain,
+}
+
+impl From<FolderAnswer> for engine::FolderAnswer {
+    fn from(answer: FolderAnswer) -> Self {
+        match answer {
+            FolderAnswer::Keep => engine::FolderAnswer::Keep,
+            FolderAnswer::Trash => engine::FolderAnswer::Trash,
+            FolderAnswer::LookAgain => engine::FolderAnswer::LookAgain,
+        }
+    }
+}
+
+impl From<engine::FolderStatus> for WatchedFolder {
+    fn from(folder: engine::FolderStatus) -> Self {
+        let problem = |(path, reason)| FolderProblem { path, reason };
+        WatchedFolder {
+            id: folder.id.0,
+            path: folder.path.display().to_string(),
+            notebook: folder.notebook,
+            state: folder.state,
+            files: folder.files,
+            conflicts: folder.conflicts,
+            question: folder.question.map(|question| FolderQuestion {
+                missing: question.missing,
+                of: question.of,
+                examples: question.examples,
+            }),
+            problems: folder.problems.into_iter().map(problem).collect(),
+        }
+    }
+}
+
 #[derive(Clone, Debug, Serialize, TS)]
 #[ts(export)]
 pub(crate) struct Task {

@@ -98,6 +98,7 @@ fn main() -> anyhow::Result<()> {
         .plugin(tauri_plugin_opener::init())
         .plugin(tauri_plugin_clipboard_manager::init())
         .manage(slot)
+        .manage(commands::exports::RunningExport::default())
         .manage(Hotkey::default())
         .register_asynchronous_uri_scheme_protocol("attachment", attachments::serve)
         .setup(move |app| {
@@ -174,7 +175,14 @@ fn main() -> anyhow::Result<()> {
             commands::imports::retry_import,
             commands::imports::undo_import,
             commands::imports::pick_import_paths,
-            commands::imports::export_notes,
+            commands::exports::export_notes,
+            commands::exports::cancel_export,
+            commands::exports::save_attachment,
+            commands::folders::list_folders,
+            commands::folders::watch_folder,
+            commands::folders::unwatch_folder,
+            commands::folders::pause_folder,
+            commands::folders::answer_folder,
             commands::settings::get_settings,
             commands::settings::save_settings,
             commands::settings::set_hotkey,

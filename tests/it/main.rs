@@ -12,3 +12,4 @@ mod notes;
 mod search;
 mod support;
 mod tidy;
+mod watch;

@@ -3,6 +3,7 @@
 
 mod output;
 
+use std::collections::HashSet;
 use std::io::{IsTerminal, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -10,8 +11,9 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use engine::{
-    Engine, ExportProgress, ImportId, ImportRequest, ImportState, IndexState, ItemState,
-    ListFilter, ListSort, ModelSource, OnChange, Options, Reader, SearchRequest, View, draft_of,
+    Engine, ExportFormat, ExportNotes, ExportProgress, FolderAnswer, FolderId, FolderState,
+    FolderWatch, ImportId, ImportRequest, ImportState, IndexState, ItemState, ListFilter, ListSort,
+    ModelSource, OnChange, Options, Reader, SearchRequest, View, draft_of,
 };
 use note::{NoteDraft, NoteId};
 use tokio_util::sync::CancellationToken;
@@ -111,8 +113,22 @@ enum Task {
         #[arg(required = true)]
         ids: Vec<i64>,
     },
-    /// Write all notes as Markdown, with attachments, to a new or empty folder
-    Export { dir: PathBuf },
+    /// Write notes to a file, or as Markdown with attachments to a new or empty folder
+    Export {
+        /// Where to
+        to: PathBuf,
+        /// Only what this finds
+        query: Vec<String>,
+        /// Only this note
+        #[arg(long, conflicts_with = "query")]
+        note: Vec<i64>,
+        /// [default: by the file's extension, else a folder]
+        #[arg(long, value_enum)]
+        format: Option<FormatArg>,
+    },
+    /// Keep folders of Markdown in step with notebooks
+    #[command(subcommand)]
+    Watch(Watch),
     /// Tell what is searchable
     Status {
         /// Wait until everything is
@@ -123,6 +139,48 @@ enum Task {
     },
     /// Open the quick-search window: for desktops that keep global keys to themselves
     Quick,
+}
+
+#[derive(Subcommand)]
+enum Watch {
+    /// Keep a folder in step with a notebook, both ways, and wait until it is
+    Add {
+        dir: PathBuf,
+        /// Notebook of its notes [default: the folder's name]
+        #[arg(long, default_value = "")]
+        notebook: String,
+    },
+    /// List the watched folders, and how they stand
+    List {
+        #[arg(long)]
+        json: bool,
+    },
+    /// Watch a folder no more; its files and notes stay as they are
+    Remove {
+        /// Number from the list
+        id: i64,
+    },
+    /// Pause a folder, or go on with it
+    Pause {
+        /// Number from the list
+        id: i64,
+        #[arg(long)]
+        resume: bool,
+    },
+    /// Bring all folders in step now
+    Sync {
+        /// What becomes of notes whose files vanished, where that is to be decided
+        #[arg(long, value_enum)]
+        vanished: Option<Vanished>,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Vanished {
+    /// The notes stay and their files are written again
+    Keep,
+    /// The notes go to the trash
+    Trash,
 }
 
 #[derive(Args)]
@@ -155,6 +213,19 @@ enum OnChangeArg {
     /// Make a new note
     KeepBoth,
     Skip,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum FormatArg {
+    /// A folder of Markdown that comes back as the same notes
+    Folder,
+    /// The same in a zip
+    Archive,
+    Md,
+    /// One page that stands alone
+    Html,
+    Pdf,
+    Docx,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -207,7 +278,12 @@ async fn run(cli: Cli, reader: Reader) -> Result<std::result::Result<(), Incompl
         Task::Status { .. } | Task::Search(Search { mode: ModeArg::Both | ModeArg::Meaning, .. })
     );
     let model = if needs_model { ModelSource::Installed } else { ModelSource::None };
-    let options = Options { eager: true, reader, ..Options::new(data_dir, model) };
+    // Other commands end before a folder could be looked through.
+    let folders = match &cli.command {
+        Task::Watch(Watch::Add { .. } | Watch::Sync { .. }) => FolderWatch::Told,
+        _ => FolderWatch::Off,
+    };
+    let options = Options { eager: true, folders, reader, ..Options::new(data_dir, model) };
     let engine = Engine::open(options).await?;
     let result = work(&engine, cli.command).await;
     engine.close().await?;
@@ -327,15 +403,44 @@ async fn work(engine: &Engine, task: Task) -> Result<std::result::Result<(), Inc
         }
         Task::Trash { ids } => engine.trash(ids.into_iter().map(NoteId).collect()).await?,
         Task::Restore { ids } => engine.restore(ids.into_iter().map(NoteId).collect()).await?,
-        Task::Export { dir } => {
+        Task::Export { to: dir, query, note, format } => {
             let shown = std::io::stderr().is_terminal();
-            let exported = engine
-                .export(dir.clone(), CancellationToken::new(), move |at: ExportProgress| {
-                    if shown {
-                        eprint!("\r{} of {}", at.done, at.total);
-                    }
-                })
-                .await?;
+            let extension = dir.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+            let format = format.unwrap_or(match extension.as_str() {
+                "zip" => FormatArg::Archive,
+                "md" => FormatArg::Md,
+                "html" => FormatArg::Html,
+                "pdf" => FormatArg::Pdf,
+                "docx" => FormatArg::Docx,
+                _ => FormatArg::Folder,
+            });
+            let format = match format {
+                FormatArg::Folder => ExportFormat::Folder,
+                FormatArg::Archive => ExportFormat::Archive,
+                FormatArg::Md => ExportFormat::Markdown,
+                FormatArg::Html => ExportFormat::Html,
+                FormatArg::Pdf => ExportFormat::Pdf,
+                FormatArg::Docx => ExportFormat::Docx,
+            };
+            let notes = match (query.is_empty(), note.is_empty()) {
+                (true, true) => ExportNotes::All,
+                (false, _) => ExportNotes::Found(query.join(" ")),
+                (true, false) => ExportNotes::These(note.into_iter().map(NoteId).collect()),
+            };
+            let progress = move |at: ExportProgress| {
+                if shown {
+                    eprint!("\r{} of {}", at.done, at.total);
+                }
+            };
+            let token = CancellationToken::new();
+            let export = engine.export_as(notes, format, dir.clone(), token.clone(), progress);
+            tokio::pin!(export);
+            let exported = loop {
+                tokio::select! {
+                    exported = &mut export => break exported?,
+                    () = interrupted() => token.cancel(),
+                }
+            };
             if shown {
                 eprintln!();
             }
@@ -347,6 +452,7 @@ async fn work(engine: &Engine, task: Task) -> Result<std::result::Result<(), Inc
                 dir.display()
             )?;
         }
+        Task::Watch(watch) => return folders(engine, watch).await,
         Task::Status { wait, json } => {
             let status = if wait { engine.settled().await? } else { engine.status_now().await? };
             if json {
@@ -419,6 +525,70 @@ async fn follow_import(engine: &Engine, id: ImportId, json: bool) -> Result<bool
         eprintln!("commonplace: interrupted; `commonplace import --resume` goes on");
     }
     Ok(status.state == ImportState::Done && status.failed == 0)
+}
+
+async fn folders(engine: &Engine, task: Watch) -> Result<std::result::Result<(), Incomplete>> {
+    match task {
+        Watch::Add { dir, notebook } => {
+            engine.watch_folder(dir, notebook).await?;
+            return in_step(engine, None).await;
+        }
+        Watch::Sync { vanished } => return in_step(engine, vanished).await,
+        Watch::Remove { id } => engine.unwatch_folder(FolderId(id)).await?,
+        Watch::Pause { id, resume } => engine.pause_folder(FolderId(id), !resume).await?,
+        Watch::List { json } => {
+            let mut out = std::io::stdout().lock();
+            let folders = engine.list_folders().await?;
+            if json {
+                serde_json::to_writer_pretty(&mut out, &output::folders_json(&folders))?;
+                writeln!(out)?;
+            } else {
+                output::print_folders(&mut out, &folders)?;
+            }
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// Waits until every folder is in step, or cannot be.
+async fn in_step(
+    engine: &Engine,
+    vanished: Option<Vanished>,
+) -> Result<std::result::Result<(), Incomplete>> {
+    if engine.read_only() {
+        eprintln!("commonplace: the running app keeps the folders in step");
+        return Ok(Ok(()));
+    }
+    let wanted = engine.list_folders().await?.len();
+    let mut answered = HashSet::new();
+    let mut changes = engine.folders();
+    let folders = loop {
+        let folders = changes.borrow_and_update().clone();
+        let mut busy = folders.len() != wanted;
+        for folder in &folders {
+            busy |= folder.state == FolderState::CatchingUp;
+            if let (FolderState::Asking, Some(answer)) = (folder.state, vanished) {
+                if answered.insert(folder.id) {
+                    let answer = match answer {
+                        Vanished::Keep => FolderAnswer::Keep,
+                        Vanished::Trash => FolderAnswer::Trash,
+                    };
+                    engine.answer_folder(folder.id, answer)?;
+                }
+                busy = true;
+            }
+        }
+        if !busy {
+            break folders;
+        }
+        changes.changed().await?;
+    };
+    output::print_folders(&mut std::io::stdout().lock(), &folders)?;
+    let settled = |folder: &engine::FolderStatus| {
+        matches!(folder.state, FolderState::InStep | FolderState::Paused)
+            && folder.problems.is_empty()
+    };
+    Ok(if folders.iter().all(settled) { Ok(()) } else { Err(Incomplete) })
 }
 
 /// Ctrl+C, once there is one.

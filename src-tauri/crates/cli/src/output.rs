@@ -4,8 +4,8 @@ use std::io::{IsTerminal, Result, Write};
 use std::ops::Range;
 
 use engine::{
-    AttachmentRef, Diagnostics, Engine, Hit, Hits, ImportItem, ImportStatus, IndexState,
-    IndexStatus, Why,
+    AttachmentRef, Diagnostics, Engine, FolderState, FolderStatus, Hit, Hits, ImportItem,
+    ImportStatus, IndexState, IndexStatus, Why,
 };
 use note::{Note, NoteHead, Timestamp};
 use serde_json::{Value, json};
@@ -194,6 +194,63 @@ fn state(state: IndexState) -> &'static str {
         IndexState::Unavailable => "unavailable",
         IndexState::Failed => "failed",
     }
+}
+
+fn folder_state(state: FolderState) -> &'static str {
+    match state {
+        FolderState::InStep => "in step",
+        FolderState::CatchingUp => "catching up",
+        FolderState::Paused => "paused",
+        FolderState::Missing => "the folder is missing",
+        FolderState::Asking => "waiting for an answer",
+        FolderState::Failed => "not in step",
+        FolderState::Elsewhere => "kept in step by the app, while it runs",
+    }
+}
+
+pub(crate) fn folders_json(folders: &[FolderStatus]) -> Value {
+    let folder = |folder: &FolderStatus| {
+        json!({
+            "id": folder.id.0,
+            "path": folder.path,
+            "notebook": folder.notebook,
+            "state": folder.state,
+            "files": folder.files,
+            "missing": folder.question.as_ref().map(|question| question.missing),
+            "problems": folder.problems.iter().map(|(path, reason)| json!({ "path": path, "reason": reason })).collect::<Vec<_>>(),
+        })
+    };
+    folders.iter().map(folder).collect()
+}
+
+pub(crate) fn print_folders(out: &mut dyn Write, folders: &[FolderStatus]) -> Result<()> {
+    for folder in folders {
+        writeln!(
+            out,
+            "{:>3}  {}  ↔  {}  {} files, {}",
+            folder.id.0,
+            folder.path.display(),
+            folder.notebook.as_deref().unwrap_or("(its notebook was deleted)"),
+            folder.files,
+            folder_state(folder.state)
+        )?;
+        if let Some(question) = &folder.question {
+            writeln!(
+                out,
+                "     {} of {} files are gone ({} …): `commonplace watch sync --vanished keep` writes them again, `--vanished trash` moves their notes to the trash",
+                question.missing,
+                question.of,
+                question.examples.join(", ")
+            )?;
+        }
+        for (path, reason) in &folder.problems {
+            match path.as_str() {
+                "" => writeln!(out, "     {reason}")?,
+                path => writeln!(out, "     {path}: {reason}")?,
+            }
+        }
+    }
+    Ok(())
 }
 
 pub(crate) fn status_json(

@@ -22,6 +22,7 @@ use crate::narrow::{self, Facets};
 use crate::reading::Reader;
 use crate::search::{self, Hit, Hits, SearchRequest};
 use crate::status::{IndexState, IndexStatus, Waiting};
+use crate::watch::Watch;
 
 /// How to open a data folder.
 #[derive(Clone)]
@@ -36,6 +37,19 @@ pub struct Options {
     pub reader: Reader,
     /// Go on with imports that were cut off, if this process is the first in the folder.
     pub resume_imports: bool,
+    pub folders: FolderWatch,
+}
+
+/// How watched folders are kept in step, if this process holds the data folder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FolderWatch {
+    /// As the system tells of changes.
+    #[default]
+    Told,
+    /// By looking at the files again and again.
+    Polled,
+    /// Not at all: for commands that do something else and end.
+    Off,
 }
 
 impl Options {
@@ -48,6 +62,7 @@ impl Options {
             eager: false,
             reader: Reader::inside(),
             resume_imports: false,
+            folders: FolderWatch::default(),
         }
     }
 }
@@ -78,6 +93,12 @@ const STATUS_INTERVAL: Duration = Duration::from_millis(150);
 /// Changes not on disk yet among which those that the overlay shows are looked for: lone saves come
 /// a few at a time.
 const SHOWN_LOOKED_AT: usize = 4096;
+/// How long an attachment stays that no note refers to: longer than an import keeps one before its
+/// note is stored, and than a person takes to think better of it.
+const UNUSED_GRACE: Duration = Duration::from_hours(24);
+/// When unused attachments are looked for: not while the app starts, then a few times a day.
+const UNUSED_DELAY: Duration = Duration::from_mins(10);
+const UNUSED_INTERVAL: Duration = Duration::from_hours(6);
 /// How often the store is asked whether another process wrote to it.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -130,6 +151,7 @@ pub(crate) struct Inner {
     tabs: Mutex<HashMap<String, CancellationToken>>,
     pub(crate) imports: Imports,
     pub(crate) reader: Reader,
+    pub(crate) watch: Watch,
     lock: Option<DataLock>,
 }
 
@@ -235,6 +257,7 @@ impl Engine {
             tabs: Mutex::default(),
             imports: Imports::default(),
             reader: options.reader,
+            watch: Watch::default(),
             store,
             lock,
         });
@@ -257,10 +280,17 @@ impl Engine {
             let lanes = [&inner.wake_words, &inner.wake_meaning, &inner.wake_vectors];
             let lanes = lanes.map(Wake::clone);
             inner.store.on_commit(Box::new(move |_, _| lanes.iter().for_each(Wake::wake)));
+            if options.folders != FolderWatch::Off {
+                Watch::start(&inner, options.folders == FolderWatch::Polled)?;
+            }
         }
         tokio::runtime::Handle::current().spawn(publish_status(inner.clone()));
         tokio::runtime::Handle::current().spawn(watch_other_processes(inner.clone()));
-        Ok(Engine { inner, indexer: Arc::new(Mutex::new(lanes)) })
+        let engine = Engine { inner, indexer: Arc::new(Mutex::new(lanes)) };
+        if !read_only {
+            tokio::runtime::Handle::current().spawn(clean_up(engine.inner.clone()));
+        }
+        Ok(engine)
     }
 
     /// Finishes the batch in hand, commits both indexes, drains the store and leaves the folder to who
@@ -268,6 +298,7 @@ impl Engine {
     pub async fn close(&self) -> Result<()> {
         self.inner.imports.stop_all();
         self.inner.closing.cancel();
+        self.inner.watch.stop();
         let inner = self.inner.clone();
         let lanes = std::mem::take(&mut *self.indexer.lock().expect("no panic while held"));
         tokio::task::spawn_blocking(move || {
@@ -282,6 +313,7 @@ impl Engine {
                 wake.wake();
             }
             inner.imports.join();
+            inner.watch.join();
             for lane in lanes {
                 lane.join();
             }
@@ -495,6 +527,16 @@ impl Engine {
     /// Where an attachment's bytes are.
     pub fn attachment_path(&self, digest: &store::Digest) -> PathBuf {
         self.inner.store.attachment_path(digest)
+    }
+
+    /// Removes attachments that no note refers to and that nobody has wanted for `grace`. Happens by itself, with a
+    /// day of grace, in the process that holds the data folder.
+    pub async fn remove_unused_attachments(&self, grace: Duration) -> Result<store::Removed> {
+        self.blocking(move |inner| {
+            let cancelled = || inner.closing.is_cancelled();
+            Ok(inner.store.remove_unused_attachments(grace, &cancelled)?)
+        })
+        .await
     }
 
     /// Ticks or unticks the task on one line of a note, as the note is now.
@@ -976,6 +1018,30 @@ async fn publish_status(inner: Arc<Inner>) {
     }
 }
 
+/// Removes what nothing refers to any more, now and then.
+async fn clean_up(inner: Arc<Inner>) {
+    let mut wait = UNUSED_DELAY;
+    loop {
+        tokio::select! {
+            () = inner.closing.cancelled() => return,
+            () = tokio::time::sleep(wait) => {}
+        }
+        wait = UNUSED_INTERVAL;
+        let cleaner = inner.clone();
+        let removed = tokio::task::spawn_blocking(move || {
+            let cancelled = || cleaner.closing.is_cancelled();
+            cleaner.store.remove_unused_attachments(UNUSED_GRACE, &cancelled)
+        });
+        match removed.await {
+            Ok(Ok(removed)) => {
+                tracing::info!(removed.files, removed.bytes, "unused attachments are removed");
+            }
+            Ok(Err(error)) => tracing::warn!(%error, "unused attachments cannot be removed"),
+            Err(error) => tracing::warn!(%error, "unused attachments cannot be removed"),
+        }
+    }
+}
+
 /// What the command line or another window saved through the store is indexed or shown here too.
 async fn watch_other_processes(inner: Arc<Inner>) {
     let mut interval = tokio::time::interval(POLL_INTERVAL);
@@ -1003,6 +1069,7 @@ async fn watch_other_processes(inner: Arc<Inner>) {
                 inner.wake_words.wake();
                 inner.wake_meaning.wake();
                 inner.wake_vectors.wake();
+                inner.watch.others_wrote();
                 inner.status_changed.notify_one();
                 inner.announce(Vec::new());
             }

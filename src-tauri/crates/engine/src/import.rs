@@ -666,7 +666,7 @@ struct Importer<'a> {
 }
 
 /// Files of one import by their name, for embeds that give no path.
-type ByName = HashMap<String, Vec<PathBuf>>;
+pub(crate) type ByName = HashMap<String, Vec<PathBuf>>;
 
 impl Importer<'_> {
     /// `done`: what is recorded of an earlier run of this import.
@@ -1369,7 +1369,7 @@ fn join_notebook(notebook: &str, below: Option<&Path>) -> String {
 }
 
 /// The file that an embed means: by its path from the note, else by its name anywhere in the import.
-fn resolve(target: &str, parent: &Path, by_name: &ByName) -> Option<PathBuf> {
+pub(crate) fn resolve(target: &str, parent: &Path, by_name: &ByName) -> Option<PathBuf> {
     if target.contains("://") || target.starts_with("data:") {
         return None;
     }

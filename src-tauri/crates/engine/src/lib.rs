@@ -2,10 +2,12 @@
 //! It knows nothing of windows or of the wire; it alone knows tokio.
 
 mod diagnostics;
+mod docx;
 mod engine;
 mod error;
 mod export;
 mod fuse;
+mod html;
 mod import;
 mod indexer;
 mod lock;
@@ -13,10 +15,12 @@ mod log;
 mod manners;
 mod model;
 mod narrow;
+mod pages;
 mod priority;
 mod reading;
 mod search;
 mod status;
+mod watch;
 
 /// For every program with an engine: notes are made on one thread and freed on another, on which glibc's
 /// allocator waits for locks and keeps what was freed.
@@ -27,9 +31,9 @@ pub use diagnostics::{
     Diagnostics, LatencyBucket, MeaningDiagnostics, OperationLatency, SearchesDiagnostics,
     StoreDiagnostics, WordsDiagnostics,
 };
-pub use engine::{Engine, NotesChanged, Options, Saved, default_data_dir, draft_of};
+pub use engine::{Engine, FolderWatch, NotesChanged, Options, Saved, default_data_dir, draft_of};
 pub use error::{Code, Error, Result};
-pub use export::{ExportProgress, Exported};
+pub use export::{ExportFormat, ExportNotes, ExportProgress, Exported};
 pub use import::{ImportRequest, ImportStatus};
 pub use log::start_log;
 pub use model::ModelSource;
@@ -39,6 +43,7 @@ pub use search::{Hit, Hits, Mode, SearchRequest, Snippet, Why};
 pub use status::{IndexState, IndexStatus};
 /// The store's words that a caller reads and lists with.
 pub use store::{
-    AttachmentRef, Digest, ImportId, ImportItem, ImportState, ItemState, ListFilter, ListSort,
-    OnChange, RevisionHead, Role, TaskFilter, TaskRow, View,
+    AttachmentRef, Digest, FolderId, ImportId, ImportItem, ImportState, ItemState, ListFilter,
+    ListSort, OnChange, Removed, RevisionHead, Role, TaskFilter, TaskRow, View,
 };
+pub use watch::{FolderAnswer, FolderQuestion, FolderState, FolderStatus};

@@ -246,6 +246,20 @@ pub fn extract(input: &Input<'_>) -> Result<Extracted, ExtractError> {
     result.map_err(|failure| failure.named(input.file_name))
 }
 
+/// The way back for one format: a PDF of Markdown, on A4, with fonts of its own for Latin, Greek and Cyrillic. Here
+/// because this room has the PDF library.
+///
+/// # Errors
+/// What the library says.
+pub fn write_pdf(title: &str, markdown: &str) -> Result<Vec<u8>, String> {
+    pdf_oxide::api::PdfBuilder::new()
+        .title(title)
+        .page_size(pdf_oxide::writer::PageSize::A4)
+        .from_markdown(markdown)
+        .map(pdf_oxide::api::Pdf::into_bytes)
+        .map_err(|error| error.to_string())
+}
+
 /// MIME type by a file name's extension, `application/octet-stream` if it is unknown.
 pub fn media_type(file_name: &str) -> &'static str {
     match extension(file_name).as_str() {
