@@ -13,7 +13,8 @@ export function commandsOf(w: Workspace, screen: { cyclePanes: (step: number) =>
     command("new-note", "New note", "Notes", ["Mod+N"], () => void w.newNote()),
     command("today", "Today’s note", "Notes", ["Mod+D"], () => void w.openToday()),
     command("import", "Import…", "Notes", ["Mod+Shift+I"], () => (w.sheet = "import")),
-    command("export", "Export all notes…", "Notes", [], () => void w.exportNotes()),
+    command("export-front", "Export the note or what the search found…", "Notes", [], () => w.exportFront()),
+    command("export", "Export all notes…", "Notes", [], () => w.exportAll()),
     command("move-note", "Move the note to…", "Notes", [], () => {
       const tab = w.tabs.active;
       const id = tab?.content.kind === "note" ? tab.content.noteId : tab?.selected;

@@ -1,5 +1,5 @@
 /** The whole Api in memory, for a browser with no shell: sample notes, substring search, imports that progress by themselves.
- *  The address picks a situation: ?first (first run), ?notes=5000, ?fail=listNotes,search (those calls reject), ?degraded, ?slow=ms. */
+ *  The address picks a situation: ?first (first run), ?folders (watched folders, one of them emptied), ?notes=5000, ?fail=listNotes,search (those calls reject), ?degraded, ?slow=ms. */
 import { sampleNotes } from "./fake-notes";
 import { fakeDiagnostics } from "./fake-diagnostics";
 import { fakeCount, fakeFacets, fakeSearch, type Searchable } from "./fake-search";
@@ -7,6 +7,7 @@ import type {
   Api,
   ApiError,
   Attachment,
+  ExportProgress,
   Hit,
   ImportItem,
   ImportStatus,
@@ -23,6 +24,7 @@ import type {
   Task,
   Timestamp,
   Unlisten,
+  WatchedFolder,
 } from "./types";
 
 const DAY = 86_400_000;
@@ -88,6 +90,10 @@ export function fakeApi(): Api {
   const notesChanged = new Listeners<NotesChanged>();
   const indexStatus = new Listeners<IndexStatus>();
   const importProgress = new Listeners<ImportStatus>();
+  const exportProgress = new Listeners<ExportProgress>();
+  let exportCancelled = false;
+  const foldersChanged = new Listeners<WatchedFolder[]>();
+  let folders: WatchedFolder[] = params.has("folders") ? sampleFolders() : [];
   const opened = new Listeners<{ id: NoteId; query: string }>();
   const quickShown = new Listeners<void>();
   const fileDrop = new Listeners<{ kind: "over" | "drop" | "leave"; paths: string[]; x: number; y: number }>();
@@ -111,6 +117,15 @@ export function fakeApi(): Api {
     version: "0.1.0",
     font_size: 16,
   };
+
+  function setFolders(next: WatchedFolder[]): void {
+    folders = next;
+    foldersChanged.emit(structuredClone(folders));
+  }
+
+  function changeFolder(id: number, change: Partial<WatchedFolder>): void {
+    setFolders(folders.map((folder) => (folder.id === id ? { ...folder, ...change } : folder)));
+  }
 
   const now = (): Timestamp => Date.now();
   const fail = (code: ApiError["code"], message: string): ApiError => ({ code, message });
@@ -583,7 +598,32 @@ export function fakeApi(): Api {
       importProgress.emit({ ...job.status });
     },
     pickImportPaths: async (folders) => (folders ? ["/home/you/Documents/Vault"] : ["/home/you/Documents/Report.pdf", "/home/you/Documents/broken.docx"]),
-    exportNotes: async () => "/home/you/Documents/Commonplace export",
+    exportNotes: async (request) => {
+      const ends: Record<string, string> = { folder: "", archive: ".zip", markdown: ".md", html: ".html", pdf: ".pdf", docx: ".docx" };
+      exportCancelled = false;
+      for (let done = 0; done <= 4; done++) {
+        if (exportCancelled) return null;
+        exportProgress.emit({ done, total: 4 });
+        await new Promise((resolve) => setTimeout(resolve, 120));
+      }
+      return `/home/you/Documents/${request.name}${ends[request.format]}`;
+    },
+    cancelExport: async () => void (exportCancelled = true),
+    saveAttachment: async () => true,
+    listFolders: async () => structuredClone(folders),
+    watchFolder: async (path, notebook) => {
+      if (folders.some((folder) => folder.path === path)) throw fail("invalid", `${path} is a watched folder already`);
+      const id = 1 + Math.max(0, ...folders.map((folder) => folder.id));
+      const folder: WatchedFolder = { id, path, notebook, state: "catching_up", files: 0, conflicts: 0, question: null, problems: [] };
+      setFolders([...folders, folder]);
+      setTimeout(() => changeFolder(id, { state: "in_step", files: 12 }), 300);
+      return id;
+    },
+    unwatchFolder: async (id) => setFolders(folders.filter((folder) => folder.id !== id)),
+    pauseFolder: async (id, paused) => changeFolder(id, { state: paused ? "paused" : "in_step" }),
+    answerFolder: async (id, answer) => {
+      if (answer !== "look_again") changeFolder(id, { state: "in_step", question: null, files: answer === "trash" ? 0 : 214 });
+    },
     getStatus: async () => status(),
     diagnostics: async () => fakeDiagnostics({ status: status(), settings, seq, trashed: notes.size - alive().length, searches: calls.filter((c) => c.name === "search").length }),
     getSettings: async () => structuredClone(settings),
@@ -632,6 +672,8 @@ export function fakeApi(): Api {
     onNotesChanged: notesChanged.add,
     onIndexStatus: indexStatus.add,
     onImportProgress: importProgress.add,
+    onExportProgress: exportProgress.add,
+    onFolders: foldersChanged.add,
     onOpenNote: opened.add,
     onCloseRequested: () => () => undefined,
     onQuickShown: quickShown.add,
@@ -669,6 +711,22 @@ export function fakeApi(): Api {
   }
 
   return observed(api, { failing, slow, calls });
+}
+
+function sampleFolders(): WatchedFolder[] {
+  return [
+    { id: 1, path: "/home/you/Documents/Notes", notebook: "Notes", state: "in_step", files: 1204, conflicts: 1, question: null, problems: [] },
+    {
+      id: 2,
+      path: "/media/you/stick/Vault",
+      notebook: "Vault",
+      state: "asking",
+      files: 214,
+      conflicts: 0,
+      question: { missing: 214, of: 214, examples: ["Journal/2026-01-01.md", "Lease.md", "Moving out.md", "Recipes/Sourdough.md", "Taxes.md"] },
+      problems: [{ path: "Private/Diary.md", reason: "cannot be read: Permission denied" }],
+    },
+  ];
 }
 
 /** Wraps each call so that it is recorded, may be slowed, and may be made to fail. */

@@ -23,6 +23,13 @@ import type { IndexStatus } from "./generated/IndexStatus";
 import type { ImportStatus } from "./generated/ImportStatus";
 import type { ImportItem } from "./generated/ImportItem";
 import type { ImportItems } from "./generated/ImportItems";
+import type { ExportRequest } from "./generated/ExportRequest";
+import type { ExportWhat } from "./generated/ExportWhat";
+import type { ExportProgress } from "./generated/ExportProgress";
+import type { WatchedFolder } from "./generated/WatchedFolder";
+import type { FolderAnswer } from "./generated/FolderAnswer";
+import type { FolderQuestion } from "./generated/FolderQuestion";
+import type { FolderProblem } from "./generated/FolderProblem";
 import type { Task } from "./generated/Task";
 import type { Backlink } from "./generated/Backlink";
 import type { RevisionHead } from "./generated/RevisionHead";
@@ -63,6 +70,13 @@ export type {
   ImportStatus,
   ImportItem,
   ImportItems,
+  ExportRequest,
+  ExportWhat,
+  ExportProgress,
+  WatchedFolder,
+  FolderAnswer,
+  FolderQuestion,
+  FolderProblem,
   Task,
   Backlink,
   RevisionHead,
@@ -128,8 +142,18 @@ export interface Api {
   retryImport(id: number): Promise<number>;
   undoImport(id: number): Promise<void>;
   pickImportPaths(folders: boolean): Promise<string[]>;
-  /** Asks for a folder; null when cancelled, else where the notes went. */
-  exportNotes(): Promise<string | null>;
+  /** Asks where to; null when cancelled, else where the notes went. */
+  exportNotes(request: ExportRequest): Promise<string | null>;
+  cancelExport(): Promise<void>;
+  /** Asks where to; false when cancelled. */
+  saveAttachment(digest: string, name: string): Promise<boolean>;
+  listFolders(): Promise<WatchedFolder[]>;
+  /** An empty notebook means one of the folder’s name. */
+  watchFolder(path: string, notebook: string): Promise<number>;
+  /** Files and notes stay as they are. */
+  unwatchFolder(id: number): Promise<void>;
+  pauseFolder(id: number, paused: boolean): Promise<void>;
+  answerFolder(id: number, answer: FolderAnswer): Promise<void>;
   getStatus(): Promise<IndexStatus>;
   diagnostics(): Promise<Diagnostics>;
   getSettings(): Promise<Settings>;
@@ -159,6 +183,8 @@ export interface Api {
   onNotesChanged(f: (e: NotesChanged) => void): Unlisten;
   onIndexStatus(f: (s: IndexStatus) => void): Unlisten;
   onImportProgress(f: (s: ImportStatus) => void): Unlisten;
+  onExportProgress(f: (progress: ExportProgress) => void): Unlisten;
+  onFolders(f: (folders: WatchedFolder[]) => void): Unlisten;
   onOpenNote(f: (e: { id: NoteId; query: string }) => void): Unlisten;
   onCloseRequested(f: () => void): Unlisten;
   onQuickShown(f: () => void): Unlisten;

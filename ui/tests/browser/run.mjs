@@ -1,5 +1,6 @@
 import { run } from "./harness.mjs";
 import "./access.mjs";
+import "./folders.mjs";
 import "./library.mjs";
 import "./quick.mjs";
 import "./search.mjs";
