@@ -64,7 +64,7 @@ export class Workspace {
   });
 
   readonly navigation: Navigation = {
-    openNote: (id, options) => void this.tabs.openNote(id, options?.query ?? "", options?.newTab ?? false),
+    openNote: (id, options) => this.openNote(id, options?.query ?? "", options?.newTab ?? false),
     openSearch: (text) => this.openSearch(text),
     openTasks: () => void this.tabs.show({ kind: "tasks" }),
     announce: (message) => this.notices.announce(message),
@@ -159,6 +159,12 @@ export class Workspace {
     const found = this.tabs.all.find((t) => t.content.kind === "search" && t.content.text === text && t.content.mode === mode);
     if (found) this.tabs.activate(found.id);
     else this.openSearch(text, mode);
+  }
+
+  /** Opens a note that was asked for, and has it counted: searches put what is in use first. */
+  openNote(id: NoteId, query: string, newTab: boolean): void {
+    this.tabs.openNote(id, query, newTab);
+    api.countOpen(id).catch((error: unknown) => this.fail("That this note is in use could not be noted", error));
   }
 
   async newNote(notebook = this.currentNotebook, title = ""): Promise<void> {

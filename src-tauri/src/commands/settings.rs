@@ -82,6 +82,21 @@ pub(crate) async fn set_hotkey(
     present(&engine, &state).await
 }
 
+/// Groups of words and phrases that the person takes for the same.
+#[tauri::command]
+pub(crate) async fn get_synonyms(slot: Slot<'_>) -> Result<Vec<Vec<String>>> {
+    Ok(slot.get().await?.synonyms().await?)
+}
+
+/// Stores the groups and gives them as stored: without doubles and groups of fewer than two.
+#[tauri::command]
+pub(crate) async fn save_synonyms(
+    slot: Slot<'_>,
+    groups: Vec<Vec<String>>,
+) -> Result<Vec<Vec<String>>> {
+    Ok(slot.get().await?.set_synonyms(groups).await?)
+}
+
 #[tauri::command]
 pub(crate) async fn get_status(slot: Slot<'_>) -> Result<IndexStatus> {
     Ok(slot.get().await?.status_now().await?.into())

@@ -95,6 +95,7 @@ export function fakeApi(): Api {
   let seq = 0;
   let firstRun = params.has("first");
   let statusChange: Partial<IndexStatus> = {};
+  let synonyms: string[][] = [];
   let settings: Settings = {
     theme: "system",
     hotkey: "Ctrl+Alt+Space",
@@ -376,6 +377,7 @@ export function fakeApi(): Api {
       if (baseRevision !== note.revision && differs) throw fail("conflict", "This note was changed elsewhere in the meantime.");
       return save(note, draft);
     },
+    countOpen: async () => undefined,
     getNote: async (id) => structuredClone({ ...need(id), revisions: undefined }) as Note,
     listNotes: async ({ view, name, sort, offset, limit }) => {
       const chosen = [...notes.values()].filter((n) => {
@@ -592,6 +594,12 @@ export function fakeApi(): Api {
       indexStatus.emit(status());
       changed([]);
       return structuredClone(settings);
+    },
+    getSynonyms: async () => structuredClone(synonyms),
+    saveSynonyms: async (groups) => {
+      const clean = groups.map((group) => [...new Set(group.map((word) => word.trim()).filter(Boolean))]);
+      synonyms = clean.filter((group) => group.length > 1);
+      return structuredClone(synonyms);
     },
     setHotkey: async (hotkey) => {
       const taken = hotkey === "Ctrl+Alt+T";

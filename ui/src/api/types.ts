@@ -88,6 +88,8 @@ export interface Api {
   createNote(draft: NoteDraft): Promise<Saved>;
   saveNote(id: NoteId, baseRevision: number, draft: NoteDraft): Promise<Saved>;
   getNote(id: NoteId): Promise<Note>;
+  /** Counts that the person opened a note: of equally good hits, the ones in use come first. */
+  countOpen(id: NoteId): Promise<void>;
   listNotes(request: ListRequest): Promise<NoteList>;
   trashNotes(ids: NoteId[]): Promise<void>;
   restoreNotes(ids: NoteId[]): Promise<void>;
@@ -135,6 +137,10 @@ export interface Api {
   getSettings(): Promise<Settings>;
   saveSettings(settings: Settings): Promise<Settings>;
   setHotkey(hotkey: string): Promise<Settings>;
+  /** Groups of words and phrases that mean the same: a note with one is found by the others. */
+  getSynonyms(): Promise<string[][]>;
+  /** Gives the groups as stored, without doubles and groups of fewer than two; `invalid` says what is too long. */
+  saveSynonyms(groups: string[][]): Promise<string[][]>;
   /** The bytes travel as a raw body. */
   addAttachment(note: NoteId, name: string, bytes: Uint8Array): Promise<Attachment>;
   /** A file on the disk, which the shell reads. */

@@ -3,11 +3,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::time::{Duration, Instant};
 
 use note::{Clock, Note, NoteDraft, NoteHead, NoteId, Seq, Timestamp};
-use store::{Lane, Read, Store, StoreError, Write};
+use store::{Lane, Opens, Read, Store, StoreError, Write};
 use tokio::sync::{Notify, Semaphore, broadcast, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -105,6 +105,8 @@ pub(crate) struct Inner {
     pub(crate) words_behind: AtomicBool,
     /// Seqs that the overlay shows and the disk index does not hold yet.
     shown: Mutex<BTreeSet<Seq>>,
+    /// How often notes were opened: as stored, for searches, which do not ask the store.
+    pub(crate) opens: RwLock<HashMap<NoteId, Opens>>,
     pub(crate) status: watch::Sender<IndexStatus>,
     pub(crate) status_changed: Notify,
     changes: broadcast::Sender<NotesChanged>,
@@ -196,6 +198,7 @@ impl Engine {
         let (wake_graphs, graphs) = Wake::new();
         let paused =
             store.read(|read| read.setting(PAUSED_SETTING))?.is_some_and(|value| value == "true");
+        keyword.set_synonyms(&store.read(stored_synonyms)?);
         let battery_allowed =
             store.read(|read| read.setting(BATTERY_SETTING))?.is_some_and(|value| value == "true");
         let inner = Arc::new(Inner {
@@ -215,6 +218,7 @@ impl Engine {
             parsed: Parsed::default(),
             words_behind: AtomicBool::new(false),
             shown: Mutex::default(),
+            opens: RwLock::new(store.read(|read| read.opens())?.into_iter().collect()),
             status: watch::Sender::new(IndexStatus { read_only, ..IndexStatus::default() }),
             status_changed: Notify::new(),
             changes: broadcast::Sender::new(EVENTS),
@@ -571,6 +575,14 @@ impl Engine {
         search::search(&self.inner, request, token).await
     }
 
+    /// How a note's score by words came about, one reason a line; `None` where it is no hit by words.
+    pub async fn explain(&self, text: String, id: NoteId) -> Result<Option<String>> {
+        self.blocking(move |inner| {
+            Ok(inner.keyword().explain(&note::parse(&text, false, &inner.clock()), id))
+        })
+        .await
+    }
+
     /// What the notes with a query's words have in common. `typing` as in [`SearchRequest`].
     pub async fn facets(&self, text: String, typing: bool) -> Result<Facets> {
         let _permit = self.inner.search_permits.acquire().await.map_err(Error::internal)?;
@@ -600,6 +612,40 @@ impl Engine {
     /// Stores one JSON text.
     pub async fn set_setting(&self, key: &'static str, json: String) -> Result<()> {
         self.write(Lane::Interactive, move |write| write.put_setting(key, &json)).await
+    }
+
+    /// Counts that the person opened a note: among hits as good as each other, the ones that are used
+    /// come first.
+    pub async fn count_open(&self, id: NoteId) -> Result<()> {
+        let now = self.inner.clock().now;
+        match self.write(Lane::Interactive, move |write| write.count_open(id, now)).await {
+            // It counts for as long as this process runs.
+            Err(error) if error.code == Code::ReadOnly => {}
+            counted => counted?,
+        }
+        let mut opens = self.inner.opens.write().expect("no panic while held");
+        let known = opens.entry(id).or_insert(Opens { count: 0, last: now });
+        *known = Opens { count: known.count + 1, last: now };
+        Ok(())
+    }
+
+    /// Groups of words and phrases that the person takes for the same.
+    pub async fn synonyms(&self) -> Result<Vec<Vec<String>>> {
+        self.read(stored_synonyms).await
+    }
+
+    /// Stores groups of words and phrases that mean the same, without doubles, and without groups of
+    /// fewer than two; gives them as stored. From then on a note with one of a group is found by the
+    /// others.
+    ///
+    /// # Errors
+    /// [`Code::Invalid`] where there are more groups or words than can be looked up quickly.
+    pub async fn set_synonyms(&self, groups: Vec<Vec<String>>) -> Result<Vec<Vec<String>>> {
+        let groups = clean_synonyms(groups)?;
+        let json = serde_json::to_string(&groups).map_err(Error::internal)?;
+        self.set_setting(SYNONYMS_SETTING, json).await?;
+        self.inner.keyword().set_synonyms(&groups);
+        Ok(groups)
     }
 
     /// Pauses or resumes embedding; notes saved meanwhile are found by words.
@@ -706,6 +752,60 @@ impl Engine {
 
 const PAUSED_SETTING: &str = "meaning_paused";
 const BATTERY_SETTING: &str = "meaning_on_battery";
+const SYNONYMS_SETTING: &str = "synonyms";
+/// Groups of synonyms, words of one group, and characters of one word.
+const MAX_SYNONYM_GROUPS: usize = 1_000;
+const MAX_SYNONYMS: usize = 30;
+const MAX_SYNONYM_CHARS: usize = 100;
+
+/// The person's groups of synonyms; what cannot be read counts as none, so that notes are still found.
+fn stored_synonyms(read: &Read<'_>) -> std::result::Result<Vec<Vec<String>>, StoreError> {
+    let stored = read.setting(SYNONYMS_SETTING)?;
+    Ok(stored
+        .and_then(|json| {
+            serde_json::from_str(&json)
+                .inspect_err(|error| tracing::error!(%error, "the synonyms are unreadable"))
+                .ok()
+        })
+        .unwrap_or_default())
+}
+
+fn clean_synonyms(groups: Vec<Vec<String>>) -> Result<Vec<Vec<String>>> {
+    let mut cleaned: Vec<Vec<String>> = Vec::new();
+    for group in groups {
+        let mut words: Vec<String> = Vec::new();
+        for word in group {
+            let word = word.split_whitespace().collect::<Vec<_>>().join(" ");
+            if word.chars().count() > MAX_SYNONYM_CHARS {
+                return Err(Error::invalid(format!(
+                    "A synonym has at most {MAX_SYNONYM_CHARS} characters: “{}…” is longer.",
+                    word.chars().take(20).collect::<String>()
+                )));
+            }
+            let known = words.iter().any(|held| note::fold(held) == note::fold(&word));
+            if word.chars().any(char::is_alphanumeric) && !known {
+                words.push(word);
+            }
+        }
+        if words.len() > MAX_SYNONYMS {
+            return Err(Error::invalid(format!(
+                "A group has at most {MAX_SYNONYMS} synonyms: the one of “{}” has {}.",
+                words[0],
+                words.len()
+            )));
+        }
+        if words.len() > 1 {
+            cleaned.push(words);
+        }
+    }
+    if cleaned.len() > MAX_SYNONYM_GROUPS {
+        return Err(Error::invalid(format!(
+            "There are at most {MAX_SYNONYM_GROUPS} groups of synonyms, not {}.",
+            cleaned.len()
+        )));
+    }
+    Ok(cleaned)
+}
 
 /// What a person could edit of a stored note.
 pub fn draft_of(note: &Note) -> NoteDraft {

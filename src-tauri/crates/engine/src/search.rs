@@ -1,12 +1,13 @@
 //! One search: both indexes side by side, fused at the note, with what a person sees of each hit.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use note::{Chip, Note, NoteHead, NoteId, NoteSet, Query, Sort};
+use note::{Chip, Note, NoteHead, NoteId, NoteSet, Query, Sort, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::diagnostics::Operation;
@@ -117,8 +118,9 @@ const WINDOW: usize = 8 * 1024;
 const WINDOWS: usize = 16;
 /// More chunks than hits are asked for, since several may belong to one note.
 const CHUNKS_PER_NOTE: usize = 3;
-/// How much meaning counts against words: see [`fuse::fuse`].
-const MEANING_WEIGHT: f32 = 0.5;
+/// Said where nothing is found by words and the model cannot read the query.
+const FOREIGN: &str =
+    "The model for meaning was not taught this language: notes are found by words alone.";
 /// Below this cosine similarity all-MiniLM-L6-v2 calls two texts unrelated; such notes are not
 /// shown for their meaning alone.
 const UNRELATED: f32 = 0.18;
@@ -265,7 +267,7 @@ pub(crate) async fn rank(
 
     let mut degraded = None;
     let (mut words, mut total, mut complete, mut matching) = (Vec::new(), 0, true, None);
-    let (mut corrected, mut no_words) = (Vec::new(), false);
+    let (mut corrected, mut no_words, mut coverage) = (Vec::new(), false, 1.0);
     if let Some(task) = words_task {
         match task.await.map_err(Error::internal)? {
             Ok(found) => {
@@ -273,6 +275,7 @@ pub(crate) async fn rank(
                 complete = found.complete;
                 corrected = found.corrected;
                 no_words = total == 0;
+                coverage = found.coverage;
                 matching = Some(found.matching);
                 words = found
                     .hits
@@ -281,6 +284,7 @@ pub(crate) async fn rank(
                         note: hit.note,
                         score: hit.score,
                         title_exact: hit.title_exact,
+                        updated: hit.updated,
                     })
                     .collect();
             }
@@ -307,19 +311,18 @@ pub(crate) async fn rank(
         return Err(Error::cancelled());
     }
     if !by_meaning {
-        let fused = words
+        let mut fused: Vec<Fused> = words
             .iter()
             .map(|hit| Fused {
-                note: hit.note,
                 score: hit.score,
                 words: Some(hit.score),
-                meaning: None,
-                similarity: None,
-                chunk: None,
                 title_exact: hit.title_exact,
-                foreign: false,
+                ..Fused::new(hit.note)
             })
             .collect();
+        if !lists_only && query.sort == Sort::Relevance {
+            prefer(inner, &mut fused, &words)?;
+        }
         return Ok(Ranked {
             fused,
             total,
@@ -330,14 +333,26 @@ pub(crate) async fn rank(
             no_words,
         });
     }
-    let weight = if by_words { MEANING_WEIGHT } else { 1.0 };
-    let understood = match by_words {
-        true => understood(inner, &words, &meaning)?,
-        false => None,
+    let model = inner.model().ready();
+    let languages = model.as_ref().and_then(|model| model.languages()).filter(|_| by_words);
+    if let Some(languages) = languages
+        && words.is_empty()
+        && !keyword::is_written_in(&query.meaning_text(), languages)
+    {
+        meaning.clear();
+        degraded = degraded.or(Some(FOREIGN.to_owned()));
+    }
+    let understood = match languages {
+        Some(languages) => Some(understood(inner, languages, &words, &meaning)?),
+        None => None,
     };
-    let mut fused = fuse::fuse(&words, &meaning, weight, |note| {
-        understood.as_ref().is_none_or(|understood| understood.contains(note))
-    });
+    let understood =
+        |note: NoteId| understood.as_ref().is_none_or(|understood| understood.contains(note));
+    let weight = match by_words {
+        true => fuse::meaning_weight(&words, &meaning, coverage, understood),
+        false => 1.0,
+    };
+    let mut fused = fuse::fuse(&words, &meaning, weight, understood);
     if by_words {
         fused.retain(|hit| hit.words.is_some() || hit.similarity.is_some_and(|s| s >= UNRELATED));
     } else {
@@ -346,6 +361,7 @@ pub(crate) async fn rank(
         }
         total = fused.len();
     }
+    prefer(inner, &mut fused, &words)?;
     let mut only_meaning = 0;
     for hit in fused.iter().filter(|hit| hit.words.is_none()) {
         // Some have the words and are only too far down to be in the list.
@@ -365,6 +381,25 @@ pub(crate) async fn rank(
         corrected,
         no_words,
     })
+}
+
+/// Orders hits that are about as good as each other by use and age.
+fn prefer(inner: &Inner, fused: &mut [Fused], words: &[ByWords]) -> Result<()> {
+    let mut updated: HashMap<NoteId, Timestamp> =
+        words.iter().take(2 * DEPTH).map(|hit| (hit.note, hit.updated)).collect();
+    let first = fused.iter().take(DEPTH).map(|hit| hit.note);
+    let others: Vec<NoteId> = first.filter(|note| !updated.contains_key(note)).collect();
+    updated.extend(inner.keyword().updated(&others)?);
+    let scale = fused.iter().map(|hit| hit.score).fold(0.0, f32::max);
+    let opens = inner.opens.read().expect("no panic while held");
+    fuse::prefer(
+        fused,
+        scale,
+        inner.clock().now,
+        |note| opens.get(&note).copied(),
+        |note| updated.get(&note).copied(),
+    );
+    Ok(())
 }
 
 /// What a list by meaning is near to.
@@ -426,16 +461,17 @@ fn meaning_list(
     Ok(MeaningList { notes, incomplete })
 }
 
-/// The notes of both lists in a language that the model was taught; `None`: it does not matter.
-fn understood(inner: &Inner, words: &[ByWords], meaning: &[ByMeaning]) -> Result<Option<NoteSet>> {
-    let model = inner.model().ready();
-    let Some(languages) = model.as_ref().and_then(|model| model.languages()) else {
-        return Ok(None);
-    };
+/// The notes of both lists in one of the languages.
+fn understood(
+    inner: &Inner,
+    languages: &[&str],
+    words: &[ByWords],
+    meaning: &[ByMeaning],
+) -> Result<NoteSet> {
     let notes = words.iter().map(|hit| hit.note).chain(meaning.iter().map(|hit| hit.note));
     let notes: NoteSet = notes.collect();
     let notes: Vec<NoteId> = notes.iter().collect();
-    Ok(Some(inner.keyword().mostly_in(&notes, languages)?))
+    Ok(inner.keyword().mostly_in(&notes, languages)?)
 }
 
 /// Reads what is shown of one page of a ranked list.
@@ -548,19 +584,34 @@ fn explain(hit: &Fused, filters_only: bool, sort: Sort) -> String {
         };
     }
     let mut parts = Vec::new();
-    if hit.title_exact {
-        parts.push("the title is exactly this".to_owned());
-    }
+    let share = |part: f32, weight: f32, of: &str| match weight {
+        1.0 => format!("{of} {part:.2}"),
+        _ => format!("{of} {part:.2} × {weight:.2}"),
+    };
+    let weight = hit.meaning_weight;
     if let Some(words) = hit.words {
-        parts.push(format!("by words {words:.2}"));
+        parts.push(share(words, 1.0 - weight, "by words"));
     }
     if let (Some(part), Some(similarity)) = (hit.meaning, hit.similarity) {
-        parts.push(format!("by meaning {part:.2} (similarity {similarity:.2})"));
+        let part = share(part, weight, "by meaning");
+        parts.push(format!("{part} (similarity {similarity:.2})"));
     }
+    if let Some(opens) = hit.opens.filter(|_| hit.opened > 0.0) {
+        let times =
+            if opens.count == 1 { "once".to_owned() } else { format!("{} times", opens.count) };
+        parts.push(format!("opened {times} {:.3}", hit.opened));
+    }
+    if hit.changed > 0.0 {
+        parts.push(format!("changed lately {:.3}", hit.changed));
+    }
+    let mut text = format!("{} = {:.3}", parts.join(" + "), hit.score);
     if hit.foreign {
-        parts.push("in a language that the model for meaning was not taught".to_owned());
+        text.push_str("; in a language that the model for meaning was not taught");
     }
-    format!("{}; score {:.3}", parts.join(", "), hit.score)
+    if hit.title_exact {
+        text.insert_str(0, "first, since its title is exactly this; ");
+    }
+    text
 }
 
 /// The shown passage: where the words are, or the chunk that meaning found, or the note's start.

@@ -41,6 +41,8 @@ struct Entry {
 pub(crate) struct Languages(pub(crate) u32);
 
 impl Languages {
+    pub(crate) const ALL: Languages = Languages(u32::MAX);
+
     pub(crate) fn insert(&mut self, language: Language) {
         self.0 |= 1 << language.0;
     }
@@ -262,6 +264,25 @@ fn script_of(word: &str) -> Script {
         '\u{b80}'..='\u{bff}' => Script::Tamil,
         _ => Script::Other,
     }
+}
+
+/// Whether most letters of a text are of a script that one of the languages (ISO 639-1 codes) is
+/// written in; true where that cannot be told.
+pub fn is_written_in(text: &str, languages: &[&str]) -> bool {
+    let script_of_code =
+        |code: &&str| LANGUAGES.iter().find(|entry| entry.code == *code).map(|entry| entry.script);
+    let Some(scripts) = languages.iter().map(script_of_code).collect::<Option<Vec<Script>>>()
+    else {
+        return true;
+    };
+    let lower = text.to_lowercase();
+    let mut letters = [0usize; 2];
+    let mut buffer = [0; 4];
+    for letter in lower.chars().filter(|c| c.is_alphabetic()) {
+        let known = scripts.contains(&script_of(letter.encode_utf8(&mut buffer)));
+        letters[usize::from(known)] += 1;
+    }
+    letters[1] >= letters[0]
 }
 
 /// The languages of an index by whose rules a query word may be stemmed.

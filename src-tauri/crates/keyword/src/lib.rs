@@ -14,18 +14,20 @@ mod search;
 mod segment;
 mod snapshot;
 mod snippet;
+mod synonyms;
 
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use note::NoteId;
+use note::{NoteId, Timestamp};
 
 use crate::snapshot::{Bits, Snapshot};
 
 pub use document::NoteDocument;
 pub use facets::FacetCounts;
 pub use index::{KeywordIndex, WRITER_THREADS};
+pub use language::is_written_in;
 pub use schema::GENERATION;
 
 /// One change of the index. Applying a change twice changes nothing.
@@ -67,6 +69,7 @@ pub struct KeywordHit {
     pub score: f32,
     /// The whole query is this note's title.
     pub title_exact: bool,
+    pub updated: Timestamp,
 }
 
 #[derive(Clone)]
@@ -80,6 +83,8 @@ pub struct KeywordHits {
     /// Words that no note has, folded, and those spelt nearly so that were searched instead, the
     /// nearest first.
     pub corrected: Vec<(String, Vec<String>)>,
+    /// The share of the query's words, weighed by how rare they are, that the first hit has.
+    pub coverage: f32,
     /// The notes that match, also those too far down to be among the hits.
     pub matching: Matching,
 }

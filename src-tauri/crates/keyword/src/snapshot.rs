@@ -4,7 +4,7 @@
 use std::io;
 use std::sync::Arc;
 
-use note::{NoteId, NoteSet};
+use note::{NoteId, NoteSet, Timestamp};
 
 use crate::document::{Facet, Pool};
 use crate::language::Languages;
@@ -229,6 +229,18 @@ impl Snapshot {
                 part.segment.among(Pool::Filter, &term, &docs, &mut |doc| {
                     found.insert(part.segment.id(doc));
                 })?;
+            }
+        }
+        Ok(found)
+    }
+
+    /// When each of the notes was changed last; those that are not here are left out.
+    pub(crate) fn updated(&self, notes: &[NoteId]) -> io::Result<Vec<(NoteId, Timestamp)>> {
+        let mut found = Vec::with_capacity(notes.len());
+        for &note in notes {
+            if let Some(at) = self.find(note)? {
+                let (segment, doc) = self.place(at);
+                found.push((note, Timestamp(segment.updated(doc))));
             }
         }
         Ok(found)

@@ -40,7 +40,7 @@ struct Match {
 }
 
 impl Matcher {
-    fn new(query: &Query) -> Matcher {
+    fn new(query: &Query, synonyms: &[String]) -> Matcher {
         let mut tokenizer = Tokenizer::default();
         let mut wanted: Vec<Wanted> = Vec::new();
         let mut exact = FxHashMap::default();
@@ -81,6 +81,9 @@ impl Matcher {
             }
             _ => {}
         });
+        for text in synonyms {
+            add(text, false, false);
+        }
         let firsts = wanted.iter().filter_map(|word| word.text.chars().next()).collect();
         Matcher { wanted, exact, firsts, stems: Stems::default(), stemmed: FxHashMap::default() }
     }
@@ -120,9 +123,9 @@ impl Matcher {
     }
 }
 
-pub(crate) fn snippet(query: &Query, text: &str, max_chars: usize) -> Snippet {
+pub(crate) fn snippet(query: &Query, synonyms: &[String], text: &str, max_chars: usize) -> Snippet {
     let text = &text[..text.floor_char_boundary(SEARCHED)];
-    let mut matcher = Matcher::new(query);
+    let mut matcher = Matcher::new(query, synonyms);
     let mut tokenizer = Tokenizer::default();
     let language = language_of(text, &mut tokenizer);
     matcher.prepare(language);
@@ -326,7 +329,7 @@ fn shown(text: &str, range: Range<usize>, matches: &[Match]) -> Snippet {
     snippet
 }
 
-pub(crate) fn highlight_terms(query: &Query) -> Vec<String> {
+pub(crate) fn highlight_terms(query: &Query, synonyms: &[String]) -> Vec<String> {
     let mut terms: Vec<String> = Vec::new();
     let mut add = |text: &str| {
         let text = text.trim();
@@ -353,5 +356,6 @@ pub(crate) fn highlight_terms(query: &Query) -> Vec<String> {
         Expr::Phrase { text, .. } => add(text),
         _ => {}
     });
+    synonyms.iter().for_each(|text| add(text));
     terms
 }

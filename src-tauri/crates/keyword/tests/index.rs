@@ -185,6 +185,26 @@ fn ranks_as_promised() {
 }
 
 #[test]
+fn long_notes_count_by_their_best_passage() {
+    let asked = "quokka ferry timetable harbour ticket";
+    let filler = |words: usize| (0..words).map(|at| format!("w{at} ")).collect::<String>();
+    let together = format!("{} the {asked} again {}", filler(900), filler(900));
+    let scattered: String =
+        asked.split(' ').map(|word| format!("{} {word} ", filler(360))).collect();
+    let documents = [
+        document(1, "", &scattered),
+        document(2, "", &together),
+        document(3, "", "quokka, ferry, timetable and harbour of the island"),
+        document(4, "", "nothing of the kind"),
+    ];
+    for (_folder, index) in both(&documents) {
+        assert_eq!(ids(&index, words(asked)), [2, 3, 1]);
+        let why = index.explain(&query(words(asked)), NoteId(2)).unwrap();
+        assert!(why.contains("its best passage"), "{why}");
+    }
+}
+
+#[test]
 fn filters_narrow_and_sort() {
     let mut documents: Vec<NoteDocument> =
         (1..=6).map(|id| document(id, &format!("Title {}", 9 - id), "common text")).collect();

@@ -28,7 +28,7 @@ pub use error::{Result, StoreError};
 pub use read::Read;
 pub use types::{
     AttachmentRef, Before, Change, Counts, Damage, Digest, Import, ImportId, ImportItem,
-    ImportState, ItemCounts, ItemState, ListFilter, ListSort, NameMatch, NewChunk, OnChange,
+    ImportState, ItemCounts, ItemState, ListFilter, ListSort, NameMatch, NewChunk, OnChange, Opens,
     Replaced, Revision, RevisionHead, Role, Saved, ScrubReport, Source, StoredChunk, TaskFilter,
     TaskRow, VectorChange, View,
 };

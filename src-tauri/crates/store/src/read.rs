@@ -9,8 +9,8 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use crate::text::{link_key, name_key, notebook_path, path_key, split_tags, without_extension};
 use crate::write::kind_from;
 use crate::{
-    Change, Counts, ListFilter, ListSort, NameMatch, Result, Revision, RevisionHead, TaskFilter,
-    TaskRow, View,
+    Change, Counts, ListFilter, ListSort, NameMatch, Opens, Result, Revision, RevisionHead,
+    TaskFilter, TaskRow, View,
 };
 
 const SELECT_HEAD: &str = "
@@ -422,6 +422,14 @@ impl<'a> Read<'a> {
                 })
             },
         )
+    }
+
+    /// Every note that was ever opened.
+    pub fn opens(&self) -> Result<Vec<(NoteId, Opens)>> {
+        self.rows("SELECT note, count, last FROM opens", [], |row| {
+            let opens = Opens { count: row.get(1)?, last: Timestamp(row.get(2)?) };
+            Ok((NoteId(row.get(0)?), opens))
+        })
     }
 
     /// A setting's JSON text.

@@ -27,7 +27,7 @@ const STATEMENTS: usize = 160;
 
 /// Schema changes in order: the one at index `i` leads to `user_version` `i + 1`. Those that were
 /// released are never edited.
-pub(crate) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3];
+pub(crate) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4];
 
 /// `notes` holds what lists and scans need; texts are apart in `bodies`, so that neither a list nor a change
 /// of a flag drags them through the page cache. Whatever else hangs on a note is derived from its
@@ -229,6 +229,11 @@ CREATE TABLE import_replaced (
     attached BLOB,
     PRIMARY KEY (import, path)
 ) WITHOUT ROWID;
+";
+
+/// How often a person opened a note, and when last (milliseconds).
+const VERSION_4: &str = "
+CREATE TABLE opens (note INTEGER PRIMARY KEY, count INTEGER NOT NULL, last INTEGER NOT NULL);
 ";
 
 /// Opens the database for writing, creates or migrates it, and asserts what durability rests on.

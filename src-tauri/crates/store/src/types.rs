@@ -208,6 +208,13 @@ pub struct ListFilter {
     pub limit: usize,
 }
 
+/// How often a person opened a note, and when last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opens {
+    pub count: u32,
+    pub last: Timestamp,
+}
+
 /// One entry of the change log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {

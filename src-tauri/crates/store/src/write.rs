@@ -488,6 +488,7 @@ impl<'a> Write<'a> {
                 "DELETE FROM tasks WHERE note = ?1",
                 "DELETE FROM attachments WHERE note = ?1",
                 "DELETE FROM sources WHERE note = ?1",
+                "DELETE FROM opens WHERE note = ?1",
             ] {
                 write.execute(sql, [id.0])?;
             }
@@ -715,6 +716,18 @@ impl<'a> Write<'a> {
             )?;
         }
         Ok(())
+    }
+
+    /// Counts that a person opened a note; one that is gone is not counted.
+    pub fn count_open(&mut self, id: NoteId, now: Timestamp) -> Result<()> {
+        self.change(|write| {
+            write.execute(
+                "INSERT INTO opens (note, count, last) SELECT id, 1, ?2 FROM notes WHERE id = ?1
+                 ON CONFLICT (note) DO UPDATE SET count = count + 1, last = excluded.last",
+                [id.0, now.0],
+            )?;
+            Ok(())
+        })
     }
 
     /// Stores a setting as JSON text.
