@@ -9,6 +9,7 @@ mod import;
 mod isolation;
 mod jobs;
 mod notes;
+mod ranking;
 mod search;
 mod support;
 mod tidy;

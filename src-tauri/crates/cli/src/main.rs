@@ -10,8 +10,9 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use engine::{
-    Engine, ExportProgress, ImportId, ImportRequest, ImportState, IndexState, ItemState,
-    ListFilter, ListSort, ModelSource, OnChange, Options, Reader, SearchRequest, View, draft_of,
+    Engine, ExportProgress, Findability, ImportId, ImportRequest, ImportState, IndexState,
+    ItemState, ListFilter, ListSort, ModelSource, OnChange, Options, ProbeKind, Reader,
+    SearchRequest, View, draft_of,
 };
 use note::{NoteDraft, NoteId};
 use tokio_util::sync::CancellationToken;
@@ -113,6 +114,8 @@ enum Task {
     },
     /// Write all notes as Markdown, with attachments, to a new or empty folder
     Export { dir: PathBuf },
+    /// Measure how well search finds these notes; changes nothing
+    Eval(Eval),
     /// Tell what is searchable
     Status {
         /// Wait until everything is
@@ -141,11 +144,47 @@ struct Search {
     explain: bool,
 }
 
+#[derive(Args)]
+struct Eval {
+    /// Search notes by their titles and by passages of them, and tell how far up each comes
+    #[arg(long, required = true)]
+    own: bool,
+    /// Notes that are drawn
+    #[arg(long, default_value_t = 200)]
+    sample: usize,
+    /// Which notes and passages are drawn: the same seed draws the same ones
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Only this mode; all three otherwise
+    #[arg(long, value_enum)]
+    mode: Option<ModeArg>,
+    #[arg(long)]
+    json: bool,
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum ModeArg {
     Both,
     Words,
     Meaning,
+}
+
+impl ModeArg {
+    fn engine(self) -> engine::Mode {
+        match self {
+            ModeArg::Both => engine::Mode::Both,
+            ModeArg::Words => engine::Mode::Words,
+            ModeArg::Meaning => engine::Mode::Meaning,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            ModeArg::Both => "both",
+            ModeArg::Words => "words",
+            ModeArg::Meaning => "meaning",
+        }
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -204,7 +243,9 @@ async fn run(cli: Cli, reader: Reader) -> Result<std::result::Result<(), Incompl
     }
     let needs_model = matches!(
         &cli.command,
-        Task::Status { .. } | Task::Search(Search { mode: ModeArg::Both | ModeArg::Meaning, .. })
+        Task::Status { .. }
+            | Task::Search(Search { mode: ModeArg::Both | ModeArg::Meaning, .. })
+            | Task::Eval(Eval { mode: None | Some(ModeArg::Both | ModeArg::Meaning), .. })
     );
     let model = if needs_model { ModelSource::Installed } else { ModelSource::None };
     let options = Options { eager: true, reader, ..Options::new(data_dir, model) };
@@ -246,11 +287,7 @@ async fn work(engine: &Engine, task: Task) -> Result<std::result::Result<(), Inc
         Task::Search(search) => {
             let request = SearchRequest {
                 text: search.query.join(" "),
-                mode: match search.mode {
-                    ModeArg::Both => engine::Mode::Both,
-                    ModeArg::Words => engine::Mode::Words,
-                    ModeArg::Meaning => engine::Mode::Meaning,
-                },
+                mode: search.mode.engine(),
                 limit: search.limit,
                 wait_for_model: true,
                 ..SearchRequest::default()
@@ -260,7 +297,14 @@ async fn work(engine: &Engine, task: Task) -> Result<std::result::Result<(), Inc
                 serde_json::to_writer_pretty(&mut out, &output::hits_json(&request.text, &hits))?;
                 writeln!(out)?;
             } else {
-                print_hits(&mut out, &hits, search.explain)?;
+                let mut reasons = Vec::new();
+                for hit in hits.hits.iter().filter(|_| search.explain) {
+                    let by_words = engine.explain(request.text.clone(), hit.head.id).await?;
+                    let lines = by_words.iter().flat_map(|lines| lines.lines());
+                    let lines = lines.map(|line| format!("  {line}"));
+                    reasons.push([hit.explanation.clone()].into_iter().chain(lines).collect());
+                }
+                print_hits(&mut out, &hits, &reasons)?;
             }
         }
         Task::New { text, title, notebook, tags } => {
@@ -279,6 +323,7 @@ async fn work(engine: &Engine, task: Task) -> Result<std::result::Result<(), Inc
                 serde_json::to_writer_pretty(&mut out, &note_json(&note, &attachments))?;
                 writeln!(out)?;
             } else {
+                engine.count_open(NoteId(id)).await?;
                 let title = note::display_title(&note.title, &note.body);
                 writeln!(out, "{title}\n")?;
                 writeln!(out, "{}", note.body.trim_end())?;
@@ -347,6 +392,15 @@ async fn work(engine: &Engine, task: Task) -> Result<std::result::Result<(), Inc
                 dir.display()
             )?;
         }
+        Task::Eval(eval) => {
+            let rows = find_own(engine, &eval).await?;
+            if eval.json {
+                serde_json::to_writer_pretty(&mut out, &output::findability_json(&rows))?;
+                writeln!(out)?;
+            } else {
+                output::print_findability(&mut out, &rows)?;
+            }
+        }
         Task::Status { wait, json } => {
             let status = if wait { engine.settled().await? } else { engine.status_now().await? };
             if json {
@@ -369,6 +423,43 @@ async fn work(engine: &Engine, task: Task) -> Result<std::result::Result<(), Inc
         Task::Quick => {}
     }
     Ok(Ok(()))
+}
+
+/// How findable the person's notes are, by mode and sort of query.
+async fn find_own(
+    engine: &Engine,
+    eval: &Eval,
+) -> Result<Vec<(&'static str, ProbeKind, Findability)>> {
+    let probes = engine.probes(eval.sample, eval.seed).await?;
+    if probes.is_empty() {
+        bail!("there are no notes to search for");
+    }
+    let modes = match eval.mode {
+        Some(mode) => vec![mode],
+        None => vec![ModeArg::Words, ModeArg::Meaning, ModeArg::Both],
+    };
+    let pending = engine.status_now().await?;
+    if pending.words_pending > 0 || (needs_model(&modes) && pending.meaning_pending > 0) {
+        eprintln!("some notes are not searchable yet: `commonplace status --wait` waits for them");
+    }
+    let token = CancellationToken::new();
+    let mut rows = Vec::new();
+    for mode in modes {
+        for kind in [ProbeKind::Title, ProbeKind::Passage] {
+            let probes: Vec<_> =
+                probes.iter().filter(|probe| probe.kind == kind).cloned().collect();
+            rows.push((
+                mode.name(),
+                kind,
+                engine.findability(&probes, mode.engine(), &token).await?,
+            ));
+        }
+    }
+    Ok(rows)
+}
+
+fn needs_model(modes: &[ModeArg]) -> bool {
+    modes.iter().any(|mode| !matches!(mode, ModeArg::Words))
 }
 
 /// Shows how an import gets on until it ends; true if every file of it came in.

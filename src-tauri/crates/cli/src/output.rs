@@ -4,8 +4,8 @@ use std::io::{IsTerminal, Result, Write};
 use std::ops::Range;
 
 use engine::{
-    AttachmentRef, Diagnostics, Engine, Hit, Hits, ImportItem, ImportStatus, IndexState,
-    IndexStatus, Why,
+    AttachmentRef, Diagnostics, Engine, Findability, Hit, Hits, ImportItem, ImportStatus,
+    IndexState, IndexStatus, ProbeKind, Why,
 };
 use note::{Note, NoteHead, Timestamp};
 use serde_json::{Value, json};
@@ -50,11 +50,12 @@ fn marked(text: &str, marks: &[Range<usize>]) -> String {
     shown.replace('\n', " ")
 }
 
-pub(crate) fn print_hits(out: &mut dyn Write, hits: &Hits, explain: bool) -> Result<()> {
+/// `reasons`: of each hit, how it came about, where that is asked for.
+pub(crate) fn print_hits(out: &mut dyn Write, hits: &Hits, reasons: &[Vec<String>]) -> Result<()> {
     if let Some(degraded) = &hits.degraded {
         eprintln!("{degraded}");
     }
-    for hit in &hits.hits {
+    for (number, hit) in hits.hits.iter().enumerate() {
         let notebook = match hit.head.notebook.as_str() {
             "" => String::new(),
             path => format!("  in {path}"),
@@ -70,8 +71,8 @@ pub(crate) fn print_hits(out: &mut dyn Write, hits: &Hits, explain: bool) -> Res
         if !text.trim().is_empty() {
             writeln!(out, "        {text}")?;
         }
-        if explain {
-            writeln!(out, "        {}", hit.explanation)?;
+        for reason in reasons.get(number).into_iter().flatten() {
+            writeln!(out, "        {reason}")?;
         }
     }
     for (typed, used) in &hits.corrected {
@@ -82,6 +83,54 @@ pub(crate) fn print_hits(out: &mut dyn Write, hits: &Hits, explain: bool) -> Res
     }
     let more = if hits.total_is_exact { "" } else { " or more" };
     writeln!(out, "{}{more} hits, {:.1} ms", hits.total, hits.took.as_secs_f64() * 1000.0)
+}
+
+/// How findable notes are: one row for each mode and sort of query.
+pub(crate) fn print_findability(
+    out: &mut dyn Write,
+    rows: &[(&str, ProbeKind, Findability)],
+) -> Result<()> {
+    const SHOWN: usize = 10;
+    writeln!(
+        out,
+        "{:<8} {:<8} {:>7} {:>7} {:>9} {:>7}",
+        "mode", "by", "queries", "hit 1", "hit 1–10", "MRR"
+    )?;
+    for (mode, kind, found) in rows {
+        writeln!(
+            out,
+            "{mode:<8} {:<8} {:>7} {:>6.1}% {:>8.1}% {:>7.3}",
+            kind.name(),
+            found.asked,
+            found.share_first() * 100.0,
+            found.share_in_ten() * 100.0,
+            found.mrr()
+        )?;
+    }
+    for (mode, _, found) in rows.iter().filter(|(_, kind, _)| *kind == ProbeKind::Title) {
+        for probe in found.missed.iter().take(SHOWN) {
+            writeln!(out, "not first by its title ({mode}): {}  {}", probe.note, probe.text)?;
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn findability_json(rows: &[(&str, ProbeKind, Findability)]) -> Value {
+    let row = |(mode, kind, found): &(&str, ProbeKind, Findability)| {
+        json!({
+            "mode": mode,
+            "by": kind.name(),
+            "queries": found.asked,
+            "hit_1": found.share_first(),
+            "hit_10": found.share_in_ten(),
+            "mrr": found.mrr(),
+            "missed": found.missed.iter().map(|probe| json!({
+                "id": probe.note.0,
+                "query": probe.text,
+            })).collect::<Vec<_>>(),
+        })
+    };
+    Value::Array(rows.iter().map(row).collect())
 }
 
 pub(crate) fn hits_json(query: &str, hits: &Hits) -> Value {
