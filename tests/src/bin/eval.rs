@@ -501,7 +501,7 @@ async fn imported(dir: &Path, modes: &[ModeArg], fresh: bool) -> Result<Engine> 
     let name = dir.file_name().unwrap_or_default().to_string_lossy();
     let engine = open(&kept(&name, &hasher.finalize(), fresh)?, modes).await?;
     if engine.status_now().await?.notes == 0 {
-        let request = ImportRequest { roots: vec![dir.to_owned()], notebook: String::new() };
+        let request = ImportRequest { roots: vec![dir.to_owned()], ..ImportRequest::default() };
         let id = engine.import(request).await?;
         let ended = engine.import_ended(id).await?;
         if ended.state != ImportState::Done {
