@@ -218,6 +218,16 @@ pub(crate) enum Mode {
     Meaning,
 }
 
+impl From<engine::Mode> for Mode {
+    fn from(mode: engine::Mode) -> Self {
+        match mode {
+            engine::Mode::Both => Mode::Both,
+            engine::Mode::Words => Mode::Words,
+            engine::Mode::Meaning => Mode::Meaning,
+        }
+    }
+}
+
 impl From<Mode> for engine::Mode {
     fn from(mode: Mode) -> Self {
         match mode {
@@ -248,6 +258,12 @@ pub(crate) struct Snippet {
     marks: Vec<(usize, usize)>,
 }
 
+impl From<engine::Snippet> for Snippet {
+    fn from(snippet: engine::Snippet) -> Self {
+        Snippet { marks: utf16(&snippet.text, &snippet.marks), text: snippet.text }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Serialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Why {
@@ -256,6 +272,18 @@ pub(crate) enum Why {
     Both,
     Title,
     Filter,
+}
+
+impl From<engine::Why> for Why {
+    fn from(why: engine::Why) -> Self {
+        match why {
+            engine::Why::Words => Why::Words,
+            engine::Why::Meaning => Why::Meaning,
+            engine::Why::Both => Why::Both,
+            engine::Why::Title => Why::Title,
+            engine::Why::Filter => Why::Filter,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Serialize, TS)]
@@ -291,20 +319,108 @@ impl From<engine::Hit> for Hit {
             kind: hit.head.kind.to_string(),
             updated: hit.head.updated.0,
             score: hit.score,
-            why: match hit.why {
-                engine::Why::Words => Why::Words,
-                engine::Why::Meaning => Why::Meaning,
-                engine::Why::Both => Why::Both,
-                engine::Why::Title => Why::Title,
-                engine::Why::Filter => Why::Filter,
-            },
+            why: hit.why.into(),
             explanation: hit.explanation,
             heading_path: hit.heading_path,
-            snippet: Snippet {
-                marks: utf16(&hit.snippet.text, &hit.snippet.marks),
-                text: hit.snippet.text,
-            },
+            snippet: hit.snippet.into(),
             passage: hit.passage,
+        }
+    }
+}
+
+/// A part of a note that answers a query.
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct Passage {
+    heading_path: String,
+    snippet: Snippet,
+    /// In the note's body, from its first match on.
+    range: (usize, usize),
+    /// Places in it that match by words.
+    matches: usize,
+    similarity: Option<f32>,
+    #[ts(inline)]
+    why: Why,
+}
+
+impl From<engine::Passage> for Passage {
+    fn from(passage: engine::Passage) -> Self {
+        Passage {
+            heading_path: passage.heading_path,
+            snippet: passage.snippet.into(),
+            range: passage.range,
+            matches: passage.matches,
+            similarity: passage.similarity,
+            why: passage.why.into(),
+        }
+    }
+}
+
+/// Where a text matches a query, in order.
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct TextMatches {
+    places: Vec<(usize, usize)>,
+    /// False if there are more than are told.
+    complete: bool,
+}
+
+impl From<engine::TextMatches> for TextMatches {
+    fn from(matches: engine::TextMatches) -> Self {
+        TextMatches { places: matches.places, complete: matches.complete }
+    }
+}
+
+/// A query that was asked before.
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct PastQuery {
+    text: String,
+    mode: Mode,
+    #[ts(type = "number")]
+    asked: i64,
+}
+
+impl From<engine::PastQuery> for PastQuery {
+    fn from(query: engine::PastQuery) -> Self {
+        PastQuery { text: query.text, mode: query.mode.into(), asked: query.asked.0 }
+    }
+}
+
+/// A note in a group of nearly identical ones.
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct Duplicate {
+    note: NoteHeadDto,
+    chars: usize,
+    /// To the group's first note, 0 to 1.
+    likeness: f32,
+    identical: bool,
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct Duplicates {
+    /// Groups of notes, in each the one that was changed last first.
+    groups: Vec<Vec<Duplicate>>,
+    /// Groups that there are; no more than some hundred are told.
+    found: usize,
+    compared: usize,
+}
+
+impl From<engine::Duplicates> for Duplicates {
+    fn from(found: engine::Duplicates) -> Self {
+        let duplicate = |duplicate: engine::Duplicate| Duplicate {
+            note: duplicate.head.into(),
+            chars: duplicate.chars,
+            likeness: duplicate.likeness,
+            identical: duplicate.identical,
+        };
+        let groups = found.groups.into_iter();
+        Duplicates {
+            groups: groups.map(|group| group.notes.into_iter().map(duplicate).collect()).collect(),
+            found: found.found,
+            compared: found.compared,
         }
     }
 }
@@ -912,6 +1028,8 @@ pub(crate) struct Settings {
     pub(crate) meaning_paused: bool,
     pub(crate) meaning_on_battery: bool,
     pub(crate) saved_searches: Vec<SavedSearch>,
+    /// Queries are remembered.
+    pub(crate) search_history: bool,
     pub(crate) data_dir: String,
     pub(crate) version: String,
     /// Pixels of the editor's text.
@@ -930,6 +1048,7 @@ impl Default for Settings {
             meaning_paused: false,
             meaning_on_battery: false,
             saved_searches: Vec::new(),
+            search_history: true,
             data_dir: String::new(),
             version: String::new(),
             font_size: 16,

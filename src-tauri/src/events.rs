@@ -10,6 +10,7 @@ use crate::dto::{ImportStatus, IndexStatus, NotesChanged};
 pub(crate) const NOTES_CHANGED: &str = "notes-changed";
 pub(crate) const INDEX_STATUS: &str = "index-status";
 pub(crate) const IMPORT_PROGRESS: &str = "import-progress";
+const DUPLICATES_PROGRESS: &str = "duplicates-progress";
 pub(crate) const OPEN_NOTE: &str = "open-note";
 pub(crate) const QUICK_SHOWN: &str = "quick-shown";
 /// The window is to be closed: the page saves what is being edited, then calls `close_app`.
@@ -20,6 +21,11 @@ fn emit<T: serde::Serialize + Clone>(app: &AppHandle, event: &str, payload: T) {
     if let Err(error) = app.emit_to(MAIN, event, payload) {
         tracing::warn!(%error, event, "an event is not delivered");
     }
+}
+
+/// How far the search for duplicates is, 0 to 1.
+pub(crate) fn duplicates_progress(app: &AppHandle, share: f32) {
+    emit(app, DUPLICATES_PROGRESS, share);
 }
 
 /// Passes the engine's news on to the main window for as long as the engine lives.

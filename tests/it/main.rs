@@ -5,6 +5,7 @@
 mod crash;
 mod data;
 mod faults;
+mod finding;
 mod import;
 mod isolation;
 mod jobs;

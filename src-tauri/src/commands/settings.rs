@@ -61,6 +61,9 @@ pub(crate) async fn save_settings(
     if settings.meaning_on_battery != held.meaning_on_battery {
         engine.allow_meaning_on_battery(settings.meaning_on_battery).await?;
     }
+    if settings.search_history != held.search_history {
+        engine.keep_queries(settings.search_history).await?;
+    }
     store_settings(&engine, &Settings { hotkey: held.hotkey, hotkey_error: None, ..settings })
         .await?;
     present(&engine, &hotkey).await

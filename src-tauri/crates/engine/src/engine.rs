@@ -12,6 +12,7 @@ use tokio::sync::{Notify, Semaphore, broadcast, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::diagnostics::{Meters, Operation};
+use crate::duplicates::{self, Duplicates};
 use crate::error::{Code, Error, Result};
 use crate::import::Imports;
 use crate::indexer::{Indexer, Parsed, ParsedNote, Receivers, Wake};
@@ -19,8 +20,10 @@ use crate::lock::{Claim, DataLock};
 use crate::manners::Manners;
 use crate::model::{ModelSlot, ModelSource};
 use crate::narrow::{self, Facets};
+use crate::passages::{self, Passage, TextMatches};
+use crate::priority::{Priority, set_priority};
 use crate::reading::Reader;
-use crate::search::{self, Hit, Hits, SearchRequest};
+use crate::search::{self, Hit, Hits, Mode, SearchRequest};
 use crate::status::{IndexState, IndexStatus, Waiting};
 
 /// How to open a data folder.
@@ -128,6 +131,8 @@ pub(crate) struct Inner {
     /// Why nothing can be saved in the data folder, if so.
     unwritable: Option<String>,
     tabs: Mutex<HashMap<String, CancellationToken>>,
+    /// Ends the search for duplicates that was begun last.
+    duplicates: Mutex<CancellationToken>,
     pub(crate) imports: Imports,
     pub(crate) reader: Reader,
     lock: Option<DataLock>,
@@ -233,6 +238,7 @@ impl Engine {
             read_only,
             unwritable,
             tabs: Mutex::default(),
+            duplicates: Mutex::default(),
             imports: Imports::default(),
             reader: options.reader,
             store,
@@ -588,9 +594,57 @@ impl Engine {
         .await
     }
 
+    /// The best passages of a note for a query, in the order in which they stand there; none for a query of
+    /// filters only.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] if there is no such note.
+    pub async fn passages(&self, id: NoteId, text: String, mode: Mode) -> Result<Vec<Passage>> {
+        self.blocking(move |inner| passages::passages(inner, id, &text, mode)).await
+    }
+
+    /// Every place in a text that matches a query by words. `markdown`: the text is a note's body, of which
+    /// only what is read counts.
+    pub async fn matches(
+        &self,
+        text: String,
+        query: String,
+        markdown: bool,
+    ) -> Result<TextMatches> {
+        self.blocking(move |inner| Ok(passages::matches(inner, &text, &query, markdown))).await
+    }
+
     /// Notes nearest to one note by meaning.
     pub async fn related(&self, id: NoteId, limit: usize) -> Result<Vec<Hit>> {
         self.blocking(move |inner| search::related(inner, id, limit)).await
+    }
+
+    /// Groups of nearly identical notes, worked out beside everything else; `progress` is told a share of the
+    /// whole, 0 to 1. A newer call ends an older one.
+    ///
+    /// # Errors
+    /// [`Code::Cancelled`] within a moment after [`Engine::cancel_duplicates`] or a newer call.
+    pub async fn duplicates(&self, progress: impl Fn(f32) + Send + 'static) -> Result<Duplicates> {
+        let (sender, receiver) = oneshot::channel();
+        let inner = self.inner.clone();
+        let token = inner.closing.child_token();
+        let older = std::mem::replace(
+            &mut *inner.duplicates.lock().expect("no panic while held"),
+            token.clone(),
+        );
+        older.cancel();
+        let run = move || {
+            set_priority(Priority::Low);
+            // The caller may have gone away.
+            drop(sender.send(duplicates::find(&inner, &token, &progress)));
+        };
+        let thread = std::thread::Builder::new().name("duplicates".to_owned()).spawn(run);
+        thread.map_err(Error::internal)?;
+        receiver.await.map_err(Error::internal)?
+    }
+
+    pub fn cancel_duplicates(&self) {
+        self.inner.duplicates.lock().expect("no panic while held").cancel();
     }
 
     pub async fn setting(&self, key: &'static str) -> Result<Option<String>> {

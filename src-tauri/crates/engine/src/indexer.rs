@@ -19,6 +19,8 @@ use crate::manners::POWER_INTERVAL;
 use crate::priority::{Priority, set_priority};
 use crate::status::Waiting;
 
+/// Between the headings of a path.
+pub(crate) const HEADINGS: &str = " › ";
 /// Notes read from the store and indexed in one go.
 const WORDS_BATCH: usize = 512;
 /// So many changes at once are no person's.
@@ -724,7 +726,7 @@ fn store_chunks(
             .map(|(chunk, digest, vector)| store::NewChunk {
                 start: chunk.range.start,
                 end: chunk.range.end,
-                heading_path: chunk.heading_path.join(" › "),
+                heading_path: chunk.heading_path.join(HEADINGS),
                 digest: *digest,
                 vector,
             })

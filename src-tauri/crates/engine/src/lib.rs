@@ -2,10 +2,12 @@
 //! It knows nothing of windows or of the wire; it alone knows tokio.
 
 mod diagnostics;
+mod duplicates;
 mod engine;
 mod error;
 mod export;
 mod fuse;
+mod history;
 mod import;
 mod indexer;
 mod lock;
@@ -13,6 +15,7 @@ mod log;
 mod manners;
 mod model;
 mod narrow;
+mod passages;
 mod priority;
 mod reading;
 mod search;
@@ -27,13 +30,16 @@ pub use diagnostics::{
     Diagnostics, LatencyBucket, MeaningDiagnostics, OperationLatency, SearchesDiagnostics,
     StoreDiagnostics, WordsDiagnostics,
 };
+pub use duplicates::{Duplicate, DuplicateGroup, Duplicates};
 pub use engine::{Engine, NotesChanged, Options, Saved, default_data_dir, draft_of};
 pub use error::{Code, Error, Result};
 pub use export::{ExportProgress, Exported};
+pub use history::PastQuery;
 pub use import::{ImportRequest, ImportStatus};
 pub use log::start_log;
 pub use model::ModelSource;
 pub use narrow::{FacetCount, Facets, Rescue, RescueKind};
+pub use passages::{Passage, TextMatches};
 pub use reading::{Reader, reader, serve_documents};
 pub use search::{Hit, Hits, Mode, SearchRequest, Snippet, Why};
 pub use status::{IndexState, IndexStatus};

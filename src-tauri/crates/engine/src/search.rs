@@ -14,6 +14,7 @@ use crate::engine::Inner;
 use crate::error::{Code, Error, Result};
 use crate::fuse::{self, ByMeaning, ByWords, DEPTH, Fused};
 use crate::narrow::{self, Rescue};
+use crate::passages::utf16;
 
 /// Which index answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,6 +23,16 @@ pub enum Mode {
     Both,
     Words,
     Meaning,
+}
+
+impl Mode {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Mode::Both => "both",
+            Mode::Words => "words",
+            Mode::Meaning => "meaning",
+        }
+    }
 }
 
 impl FromStr for Mode {
@@ -121,7 +132,7 @@ const CHUNKS_PER_NOTE: usize = 3;
 const MEANING_WEIGHT: f32 = 0.5;
 /// Below this cosine similarity all-MiniLM-L6-v2 calls two texts unrelated; such notes are not
 /// shown for their meaning alone.
-const UNRELATED: f32 = 0.18;
+pub(crate) const UNRELATED: f32 = 0.18;
 
 /// A ranked list before anything is read from the store, as evaluation wants it too.
 pub(crate) struct Ranked {
@@ -475,11 +486,7 @@ fn present(
             note.body.get(range.clone()).is_some().then_some(range)
         });
         let snippet = snippet(inner, query, note, &fused, passage.clone());
-        let passage = passage.map(|range| {
-            let units = |text: &str| text.encode_utf16().count();
-            let start = units(&note.body[..range.start]);
-            (start, start + units(&note.body[range]))
-        });
+        let passage = passage.map(|range| utf16(&note.body, range));
         let title = note::display_title(&note.title, &note.body);
         let title_marks =
             inner.keyword().snippet(query, &title, title.chars().count().max(1)).marks;
@@ -649,6 +656,26 @@ pub(crate) fn related(inner: &Inner, id: NoteId, limit: usize) -> Result<Vec<Hit
             })
         })
         .collect())
+}
+
+/// What a query is near to by meaning, for looking at one note; `None` if it asks for no meaning, the model is
+/// not ready, or it was not taught the language of that note.
+pub(crate) fn query_vector(inner: &Inner, query: &Query, note: NoteId) -> Result<Option<Vec<f32>>> {
+    let Some(model) = inner.model().ready() else { return Ok(None) };
+    if let Some(languages) = model.languages()
+        && !inner.keyword().mostly_in(&[note], languages)?.contains(note)
+    {
+        return Ok(None);
+    }
+    if let Some(name) = &query.like {
+        let like = inner.store.read(|read| read.resolve_name(name))?;
+        return like.map_or(Ok(None), |like| centre(inner, model.as_ref(), like));
+    }
+    let text = query.meaning_text();
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(model.embed_query(&text)?))
 }
 
 /// The middle of a note's chunks; `None` while it has none.

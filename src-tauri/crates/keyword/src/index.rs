@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -24,10 +25,9 @@ use crate::schema::{self, Fields, GENERATION};
 use crate::search::{self, Request};
 use crate::segment::{DiskSegment, FreshNote};
 use crate::snapshot::{Disk, Snapshot};
-use crate::snippet;
 use crate::{
-    Access, Change, FacetCounts, KeywordError, KeywordHits, NoteDocument, Opened, Search, Snippet,
-    facets,
+    Access, Change, FacetCounts, KeywordError, KeywordHits, Matches, NoteDocument, Opened, Search,
+    Snippet, facets, matches, snippet,
 };
 
 /// What the writer buffers before it flushes a segment, in bytes; tantivy wants at least 15 MB.
@@ -510,6 +510,12 @@ impl KeywordIndex {
     /// The best passage of `text` for a query, `max_chars` characters or less. Reads no index.
     pub fn snippet(&self, query: &Query, text: &str, max_chars: usize) -> Snippet {
         snippet::snippet(query, text, max_chars)
+    }
+
+    /// Every place in the `readable` parts of `text` where a word or phrase of the query stands, in any
+    /// form in which the search finds it. Reads no index.
+    pub fn matches(&self, query: &Query, text: &str, readable: &[Range<usize>]) -> Matches {
+        matches::matches(query, text, readable)
     }
 
     /// The words and phrases that a query asks for, as typed, without doubles: what to mark in a

@@ -7,6 +7,7 @@ mod document;
 mod facets;
 mod index;
 mod language;
+mod matches;
 mod plan;
 mod reading;
 mod schema;
@@ -107,6 +108,15 @@ pub struct Snippet {
     pub marks: Vec<Range<usize>>,
     /// How many different words of the query stand in `text`.
     pub matched_words: usize,
+}
+
+/// Where in a text the words and phrases of a query stand.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Matches {
+    /// Byte ranges in order that do not overlap; a phrase is one.
+    pub places: Vec<Range<usize>>,
+    /// False if there are more than are told.
+    pub complete: bool,
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -75,6 +75,25 @@ impl<'a> Read<'a> {
         Ok(usize::try_from(self.number(sql, params)?).unwrap_or(0))
     }
 
+    /// The highest id that a note has; zero without notes.
+    pub fn last_note(&self) -> Result<NoteId> {
+        Ok(NoteId(self.number("SELECT coalesce(max(id), 0) FROM notes", [])?))
+    }
+
+    /// Ids, titles and texts of notes that are not trashed, by id, from the one after `after` on.
+    pub fn texts_after(
+        &self,
+        after: NoteId,
+        limit: usize,
+    ) -> Result<Vec<(NoteId, String, String)>> {
+        self.rows(
+            "SELECT id, title, body FROM notes JOIN bodies ON bodies.note = notes.id
+             WHERE id > ?1 AND trashed IS NULL ORDER BY id LIMIT ?2",
+            [after.0, sql_int(limit)],
+            |row| Ok((NoteId(row.get(0)?), row.get(1)?, row.get(2)?)),
+        )
+    }
+
     pub fn note(&self, id: NoteId) -> Result<Option<Note>> {
         self.row(SELECT_NOTE, [id.0], note_from_row)
     }
