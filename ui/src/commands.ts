@@ -42,6 +42,7 @@ export function commandsOf(w: Workspace, screen: { cyclePanes: (step: number) =>
     command("today-list", "Notes changed today", "Go", [], front(list("today"))),
     command("tasks", "Tasks", "Go", [], front(() => void w.tabs.show({ kind: "tasks" }))),
     command("imports", "Imports", "Go", [], front(() => void w.tabs.show({ kind: "imports", importId: null }))),
+    command("duplicates", "Find duplicate notes", "Go", [], front(() => void w.tabs.show({ kind: "duplicates" }))),
     command("trash", "Trash", "Go", [], front(list("trash"))),
     command("settings", "Settings", "App", ["Mod+,"], front(() => void w.tabs.show({ kind: "settings" }))),
     command("diagnostics", "Diagnostics", "App", [], front(() => void w.tabs.show({ kind: "diagnostics" }))),

@@ -64,7 +64,7 @@ export class Workspace {
   });
 
   readonly navigation: Navigation = {
-    openNote: (id, options) => void this.tabs.openNote(id, options?.query ?? "", options?.newTab ?? false),
+    openNote: (id, options) => void this.tabs.openNote(id, options?.query ?? "", options?.newTab ?? false, options?.passage),
     openSearch: (text) => this.openSearch(text),
     openTasks: () => void this.tabs.show({ kind: "tasks" }),
     announce: (message) => this.notices.announce(message),

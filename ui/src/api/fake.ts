@@ -2,11 +2,12 @@
  *  The address picks a situation: ?first (first run), ?notes=5000, ?fail=listNotes,search (those calls reject), ?degraded, ?slow=ms. */
 import { sampleNotes } from "./fake-notes";
 import { fakeDiagnostics } from "./fake-diagnostics";
-import { fakeCount, fakeFacets, fakeSearch, type Searchable } from "./fake-search";
+import { fakeCount, fakeFacets, fakeMatches, fakePassages, fakeSearch, type Searchable } from "./fake-search";
 import type {
   Api,
   ApiError,
   Attachment,
+  Duplicates,
   Hit,
   ImportItem,
   ImportStatus,
@@ -16,6 +17,7 @@ import type {
   NoteHead,
   NoteId,
   NotesChanged,
+  PastQuery,
   Revision,
   Saved,
   SavedSearch,
@@ -90,11 +92,14 @@ export function fakeApi(): Api {
   const importProgress = new Listeners<ImportStatus>();
   const opened = new Listeners<{ id: NoteId; query: string }>();
   const quickShown = new Listeners<void>();
+  const duplicatesProgress = new Listeners<number>();
   const fileDrop = new Listeners<{ kind: "over" | "drop" | "leave"; paths: string[]; x: number; y: number }>();
   let nextId = 1;
   let seq = 0;
   let firstRun = params.has("first");
   let statusChange: Partial<IndexStatus> = {};
+  let queries: PastQuery[] = [];
+  let cancelDuplicates = (): void => undefined;
   let settings: Settings = {
     theme: "system",
     hotkey: "Ctrl+Alt+Space",
@@ -107,6 +112,7 @@ export function fakeApi(): Api {
       { name: "Open tasks at home", text: "is:todo in:Home", mode: "words" },
       { name: "Money back", text: "get money back", mode: "both" },
     ],
+    search_history: true,
     data_dir: "/home/you/.local/share/commonplace",
     version: "0.1.0",
     font_size: 16,
@@ -257,6 +263,14 @@ export function fakeApi(): Api {
         { created: at - 2 * DAY, updated: at, kind: sample.kind ?? "note" },
       );
     }
+    // Imported twice, and changed a little since.
+    if (params.has("duplicates"))
+      for (const sample of sampleNotes.slice(0, 3)) {
+        const draft = { title: sample.title, front_matter: "", tags: sample.tags, notebook: "Archive", pinned: false };
+        const at = now() - (sample.daysAgo + 40) * DAY;
+        put({ ...draft, body: `${sample.body.replace("30 days", "31 days").replace("flat", "apartment")}\n\nScanned in October.` }, { created: at, updated: at, kind: "note" });
+        if (sample === sampleNotes[0]) put({ ...draft, body: sample.body }, { created: at, updated: at - DAY, kind: "note" });
+      }
     const extra = Number(params.get("notes") ?? 0);
     for (let i = 0; i < extra; i++) {
       put(
@@ -360,6 +374,27 @@ export function fakeApi(): Api {
   function setTrashed(ids: NoteId[], at: Timestamp | null): void {
     for (const id of ids) need(id).trashed = at;
     changed(ids);
+  }
+
+  /** Notes that share four of five words with the one changed last. */
+  function duplicates(): Duplicates {
+    const left = alive().sort((a, b) => b.updated - a.updated || a.id - b.id);
+    const wordsOf = (n: Stored): Set<string> => new Set(n.body.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []);
+    const likeness = (a: Set<string>, b: Set<string>): number => {
+      const shared = [...a].filter((w) => b.has(w)).length;
+      return shared / (a.size + b.size - shared || 1);
+    };
+    const groups: Duplicates["groups"] = [];
+    const taken = new Set<NoteId>();
+    for (const first of left.slice(0, 200)) {
+      const own = wordsOf(first);
+      if (taken.has(first.id) || own.size < 4) continue;
+      const alike = left.slice(0, 200).filter((n) => n.id !== first.id && !taken.has(n.id) && likeness(own, wordsOf(n)) >= 0.8);
+      if (alike.length === 0) continue;
+      groups.push([first, ...alike].map((n) => ({ note: head(n), chars: n.body.length, likeness: likeness(own, wordsOf(n)), identical: n.title === first.title && n.body === first.body })));
+      for (const n of [first, ...alike]) taken.add(n.id);
+    }
+    return { groups, found: groups.length, compared: left.length };
   }
 
   seed();
@@ -528,6 +563,25 @@ export function fakeApi(): Api {
     facets: async ({ text }) => fakeFacets(text, searchable()),
     countHits: async (texts) => texts.map((text) => fakeCount(text, "both", searchable())),
     cancelSearch: async () => undefined,
+    passages: async (id, text, mode) => fakePassages(need(id).body, text, mode),
+    findMatches: async (text, query, markdown) => fakeMatches(text, query, markdown),
+    pastQueries: async () => structuredClone(queries),
+    rememberQuery: async (text, mode) => {
+      if (settings.search_history) queries = [{ text, mode, asked: now() }, ...queries.filter((q) => q.text !== text || q.mode !== mode)];
+    },
+    forgetQuery: async (text, mode) => void (queries = queries.filter((q) => q.text !== text || q.mode !== mode)),
+    forgetQueries: async () => void (queries = []),
+    findDuplicates: async () => {
+      let cancelled = false;
+      cancelDuplicates = () => (cancelled = true);
+      for (let step = 1; step <= 5; step++) {
+        await new Promise((resolve) => setTimeout(resolve, 40 + slow));
+        if (cancelled) throw fail("busy", "Cancelled.");
+        duplicatesProgress.emit(step / 5);
+      }
+      return duplicates();
+    },
+    cancelDuplicates: async () => cancelDuplicates(),
     startImport: async (paths, notebook) => {
       const items: ImportItem[] = paths.flatMap((path): ImportItem[] => {
         if (/\.\w+$/.test(path)) return [{ path, state: "pending", reason: null, note: null }];
@@ -588,6 +642,7 @@ export function fakeApi(): Api {
     diagnostics: async () => fakeDiagnostics({ status: status(), settings, seq, trashed: notes.size - alive().length, searches: calls.filter((c) => c.name === "search").length }),
     getSettings: async () => structuredClone(settings),
     saveSettings: async (next) => {
+      if (!next.search_history) queries = [];
       settings = { ...structuredClone(next), data_dir: settings.data_dir, version: settings.version };
       indexStatus.emit(status());
       changed([]);
@@ -632,6 +687,7 @@ export function fakeApi(): Api {
     onNotesChanged: notesChanged.add,
     onIndexStatus: indexStatus.add,
     onImportProgress: importProgress.add,
+    onDuplicatesProgress: duplicatesProgress.add,
     onOpenNote: opened.add,
     onCloseRequested: () => () => undefined,
     onQuickShown: quickShown.add,

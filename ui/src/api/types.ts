@@ -16,6 +16,11 @@ import type { Chip } from "./generated/Chip";
 import type { Rescue } from "./generated/Rescue";
 import type { Corrected } from "./generated/Corrected";
 import type { Hits } from "./generated/Hits";
+import type { Passage } from "./generated/Passage";
+import type { TextMatches } from "./generated/TextMatches";
+import type { PastQuery } from "./generated/PastQuery";
+import type { Duplicate } from "./generated/Duplicate";
+import type { Duplicates } from "./generated/Duplicates";
 import type { FacetsRequest } from "./generated/FacetsRequest";
 import type { FacetCount } from "./generated/FacetCount";
 import type { Facets } from "./generated/Facets";
@@ -56,6 +61,11 @@ export type {
   Rescue,
   Corrected,
   Hits,
+  Passage,
+  TextMatches,
+  PastQuery,
+  Duplicate,
+  Duplicates,
   FacetsRequest,
   FacetCount,
   Facets,
@@ -119,6 +129,19 @@ export interface Api {
   /** How many notes each of these queries finds. */
   countHits(texts: string[]): Promise<number[]>;
   cancelSearch(tab: string): Promise<void>;
+  /** The best passages of one note for a query, in the order in which they stand there. */
+  passages(note: NoteId, text: string, mode: Mode): Promise<Passage[]>;
+  /** Every place in a text that matches a query by words; `markdown`: it is a note’s body, of which only what is read counts. */
+  findMatches(text: string, query: string, markdown: boolean): Promise<TextMatches>;
+  /** The latest first. */
+  pastQueries(): Promise<PastQuery[]>;
+  /** Does nothing while no history is wanted. */
+  rememberQuery(text: string, mode: Mode): Promise<void>;
+  forgetQuery(text: string, mode: Mode): Promise<void>;
+  forgetQueries(): Promise<void>;
+  /** Groups of nearly identical notes; rejects with `busy` after cancelDuplicates. */
+  findDuplicates(): Promise<Duplicates>;
+  cancelDuplicates(): Promise<void>;
   startImport(paths: string[], notebook: string, onChange: Settings["on_change"]): Promise<number>;
   listImports(): Promise<ImportStatus[]>;
   getImportItems(id: number, state: string | null, offset: number, limit: number): Promise<ImportItems>;
@@ -159,6 +182,8 @@ export interface Api {
   onNotesChanged(f: (e: NotesChanged) => void): Unlisten;
   onIndexStatus(f: (s: IndexStatus) => void): Unlisten;
   onImportProgress(f: (s: ImportStatus) => void): Unlisten;
+  /** How far findDuplicates is, 0 to 1. */
+  onDuplicatesProgress(f: (share: number) => void): Unlisten;
   onOpenNote(f: (e: { id: NoteId; query: string }) => void): Unlisten;
   onCloseRequested(f: () => void): Unlisten;
   onQuickShown(f: () => void): Unlisten;

@@ -8,8 +8,10 @@ export type SaveState = "saved" | "saving" | "unsaved" | "failed" | "conflict";
 export interface OpenNoteOptions {
   /** A tab of its own in the background of what is open, rather than in place of a preview. */
   newTab?: boolean;
-  /** Words to find and mark on opening. */
+  /** What was searched for: every place that matches it is marked. */
   query?: string;
+  /** UTF-16 range of the body to begin at; without one, at the first place that matches. */
+  passage?: [number, number] | null;
 }
 
 export interface ToastAction {

@@ -1,5 +1,6 @@
 import { run } from "./harness.mjs";
 import "./access.mjs";
+import "./finding.mjs";
 import "./library.mjs";
 import "./quick.mjs";
 import "./search.mjs";
