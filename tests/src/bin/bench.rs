@@ -579,7 +579,7 @@ async fn finding(engine: &Engine, queries: &[(String, bool)]) -> Result<Vec<Figu
         detail,
     };
     let notes = notes.len();
-    let mut p95 = |name, mut times: Vec<f64>| {
+    let p95 = |name, mut times: Vec<f64>| {
         let middle = percentile(&mut times, 50);
         let detail = format!("p50 {middle:.2} ms, {notes} notes");
         at_most(name, percentile(&mut times, 95), "ms", 50.0, detail)
