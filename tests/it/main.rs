@@ -8,6 +8,7 @@ mod faults;
 mod import;
 mod isolation;
 mod jobs;
+mod model;
 mod notes;
 mod search;
 mod support;

@@ -3,7 +3,7 @@
 
 mod output;
 
-use std::io::{IsTerminal, Read as _, Write as _};
+use std::io::{IsTerminal, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
@@ -16,7 +16,10 @@ use engine::{
 use note::{NoteDraft, NoteId};
 use tokio_util::sync::CancellationToken;
 
-use output::{note_json, print_hits, print_list, print_status, status_json};
+use output::{
+    model_json, note_json, print_catalogue, print_hits, print_list, print_model, print_status,
+    status_json,
+};
 
 #[derive(Parser)]
 #[command(
@@ -121,8 +124,41 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
+    /// Tell or change the model that searches by meaning
+    Model {
+        #[command(subcommand)]
+        task: ModelTask,
+    },
     /// Open the quick-search window: for desktops that keep global keys to themselves
     Quick,
+}
+
+#[derive(Subcommand)]
+enum ModelTask {
+    /// Tell which model is used, and how far a change is
+    Show {
+        #[arg(long)]
+        json: bool,
+    },
+    /// Use the ONNX model in a folder, once all notes are embedded by it
+    Set {
+        dir: PathBuf,
+        /// Put before each query [default: as the folder says]
+        #[arg(long)]
+        query_prefix: Option<String>,
+        /// Put before each passage [default: as the folder says]
+        #[arg(long)]
+        passage_prefix: Option<String>,
+        /// Languages that it was taught, as "en,de", or "any" [default: a guess]
+        #[arg(long, value_delimiter = ',')]
+        languages: Option<Vec<String>>,
+    },
+    /// Go back to the model that comes with Commonplace
+    Reset,
+    /// Give up a change that is under way
+    Cancel,
+    /// List models that can be downloaded
+    List,
 }
 
 #[derive(Args)]
@@ -204,7 +240,9 @@ async fn run(cli: Cli, reader: Reader) -> Result<std::result::Result<(), Incompl
     }
     let needs_model = matches!(
         &cli.command,
-        Task::Status { .. } | Task::Search(Search { mode: ModeArg::Both | ModeArg::Meaning, .. })
+        Task::Status { .. }
+            | Task::Model { .. }
+            | Task::Search(Search { mode: ModeArg::Both | ModeArg::Meaning, .. })
     );
     let model = if needs_model { ModelSource::Installed } else { ModelSource::None };
     let options = Options { eager: true, reader, ..Options::new(data_dir, model) };
@@ -366,9 +404,44 @@ async fn work(engine: &Engine, task: Task) -> Result<std::result::Result<(), Inc
                 return Ok(Err(Incomplete));
             }
         }
+        Task::Model { task } => model(engine, task, &mut out).await?,
         Task::Quick => {}
     }
     Ok(Ok(()))
+}
+
+async fn model(engine: &Engine, task: ModelTask, out: &mut impl Write) -> Result<()> {
+    match task {
+        ModelTask::Show { json } => {
+            let status = engine.status_now().await?;
+            if json {
+                serde_json::to_writer_pretty(&mut *out, &model_json(&status, engine))?;
+                writeln!(out)?;
+            } else {
+                print_model(out, &status, engine)?;
+            }
+        }
+        ModelTask::Set { dir, query_prefix, passage_prefix, languages } => {
+            let dir = std::path::absolute(dir)?;
+            let mut usage = engine.preview_model(dir.clone(), None).await?.choice.usage();
+            usage.query_prefix = query_prefix.unwrap_or(usage.query_prefix);
+            usage.passage_prefix = passage_prefix.unwrap_or(usage.passage_prefix);
+            match languages {
+                Some(any) if any == ["any"] => usage.languages = Vec::new(),
+                Some(languages) => usage.languages = languages,
+                None => {}
+            }
+            engine.set_model(dir, Some(usage)).await?;
+            print_model(out, &engine.status_now().await?, engine)?;
+        }
+        ModelTask::Reset => {
+            engine.reset_model().await?;
+            print_model(out, &engine.status_now().await?, engine)?;
+        }
+        ModelTask::Cancel => engine.cancel_model_change().await?,
+        ModelTask::List => print_catalogue(out)?,
+    }
+    Ok(())
 }
 
 /// Shows how an import gets on until it ends; true if every file of it came in.

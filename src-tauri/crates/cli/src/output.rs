@@ -228,6 +228,7 @@ pub(crate) fn print_status(
         status.meaning_skipped,
         status.chunks
     )?;
+    print_change(out, status)?;
     if status.read_only && !status.unwritable {
         writeln!(out, "         the app is open and keeps the indexes")?;
     }
@@ -235,4 +236,86 @@ pub(crate) fn print_status(
         Some(message) => writeln!(out, "         {message}"),
         None => Ok(()),
     }
+}
+
+const INSTALLED: &str = "the one that comes with Commonplace";
+
+fn print_change(out: &mut dyn Write, status: &IndexStatus) -> Result<()> {
+    let Some(change) = &status.model_change else { return Ok(()) };
+    writeln!(
+        out,
+        "change   {} to {}: {} of {} notes embedded",
+        state(change.state),
+        change.model.as_deref().unwrap_or(INSTALLED),
+        status.notes.saturating_sub(change.pending),
+        status.notes
+    )?;
+    match &change.message {
+        Some(message) => writeln!(out, "         {message}"),
+        None => writeln!(
+            out,
+            "         it goes on while the app or `commonplace status --wait` runs; until then the model above serves"
+        ),
+    }
+}
+
+pub(crate) fn print_model(
+    out: &mut dyn Write,
+    status: &IndexStatus,
+    engine: &Engine,
+) -> Result<()> {
+    match engine.model_choice() {
+        None => writeln!(out, "model    {INSTALLED}")?,
+        Some(choice) => {
+            writeln!(out, "model    {}, {} dimensions", choice.name, choice.dims)?;
+            writeln!(out, "folder   {}", choice.dir.display())?;
+            for (name, prefix) in
+                [("queries ", &choice.query_prefix), ("passages", &choice.passage_prefix)]
+            {
+                if !prefix.is_empty() {
+                    writeln!(out, "{name} begin with {prefix:?}")?;
+                }
+            }
+            let languages = match choice.languages.as_slice() {
+                [] => "any".to_owned(),
+                languages => languages.join(", "),
+            };
+            writeln!(out, "taught   {languages}")?;
+        }
+    }
+    print_change(out, status)?;
+    match &status.message {
+        Some(message) => writeln!(out, "         {message}"),
+        None => Ok(()),
+    }
+}
+
+pub(crate) fn model_json(status: &IndexStatus, engine: &Engine) -> Value {
+    json!({
+        "model": engine.model_choice(),
+        "change": status.model_change,
+        "next": engine.next_model_choice(),
+        "message": status.message,
+    })
+}
+
+pub(crate) fn print_catalogue(out: &mut dyn Write) -> Result<()> {
+    for model in engine::catalogue() {
+        writeln!(
+            out,
+            "{}\n    {}, {} dimensions, about {} MB, {}\n    {}: {}",
+            model.repository,
+            model.languages,
+            model.dims,
+            model.megabytes,
+            model.licence,
+            model.page(),
+            model.files.join(", ")
+        )?;
+    }
+    writeln!(
+        out,
+        "Download the files named, and tokenizer.json, config.json, special_tokens_map.json and \
+         tokenizer_config.json beside them, into one folder; then: commonplace model set FOLDER"
+    )
 }

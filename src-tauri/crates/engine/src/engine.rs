@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
 use note::{Clock, Note, NoteDraft, NoteHead, NoteId, Seq, Timestamp};
@@ -17,11 +17,11 @@ use crate::import::Imports;
 use crate::indexer::{Indexer, Parsed, ParsedNote, Receivers, Wake};
 use crate::lock::{Claim, DataLock};
 use crate::manners::Manners;
-use crate::model::{ModelSlot, ModelSource};
+use crate::model::{Choices, Generations, ModelSource};
 use crate::narrow::{self, Facets};
 use crate::reading::Reader;
 use crate::search::{self, Hit, Hits, SearchRequest};
-use crate::status::{IndexState, IndexStatus, Waiting};
+use crate::status::{IndexState, IndexStatus, ModelChange, Waiting};
 
 /// How to open a data folder.
 #[derive(Clone)]
@@ -85,8 +85,9 @@ pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) data_dir: PathBuf,
     keyword: Arc<keyword::KeywordIndex>,
-    vector: OnceLock<Arc<vector::VectorIndex>>,
-    model: ModelSlot,
+    /// Which model there is where the person has picked none.
+    pub(crate) source: ModelSource,
+    pub(crate) generations: RwLock<Generations>,
     pub(crate) search_permits: Semaphore,
     /// How many there are.
     pub(crate) searches: usize,
@@ -114,8 +115,6 @@ pub(crate) struct Inner {
     pub(crate) wake_meaning: Wake,
     pub(crate) wake_vectors: Wake,
     pub(crate) wake_graphs: Wake,
-    /// The vector_seq up to which the vector index serves what is stored.
-    pub(crate) vectors_applied: AtomicI64,
     failures: Mutex<Failures>,
     paused: AtomicBool,
     /// New indexes are wanted, by the person or because the old ones do not belong to this store; the
@@ -198,11 +197,12 @@ impl Engine {
             store.read(|read| read.setting(PAUSED_SETTING))?.is_some_and(|value| value == "true");
         let battery_allowed =
             store.read(|read| read.setting(BATTERY_SETTING))?.is_some_and(|value| value == "true");
+        let choices = store.read(Choices::read)?;
         let inner = Arc::new(Inner {
             data_dir: dir.clone(),
             keyword: Arc::new(keyword),
-            vector: OnceLock::new(),
-            model: ModelSlot::new(options.model),
+            generations: RwLock::new(Generations::new(&options.model, choices)),
+            source: options.model,
             search_permits: Semaphore::new(options.searches),
             searches: options.searches,
             meters: Meters::default(),
@@ -224,7 +224,6 @@ impl Engine {
             wake_meaning,
             wake_vectors,
             wake_graphs,
-            vectors_applied: AtomicI64::new(0),
             failures: Mutex::default(),
             paused: AtomicBool::new(paused),
             rebuild_words: AtomicBool::new(ahead),
@@ -241,14 +240,7 @@ impl Engine {
         inner.status.send_replace(inner.work_out_status()?);
         let mut lanes = Vec::new();
         if read_only {
-            // No lane does it here, and the status needs it to be true.
-            let reader = inner.clone();
-            std::thread::spawn(move || {
-                if let Err(error) = reader.vector(true) {
-                    tracing::info!("{error}");
-                }
-                reader.status_changed.notify_one();
-            });
+            inner.load_beside();
         } else {
             lanes.push(Indexer::start(
                 &inner,
@@ -759,43 +751,19 @@ impl Inner {
         &self.keyword
     }
 
-    pub(crate) fn model(&self) -> &ModelSlot {
-        &self.model
+    pub(crate) fn read_only(&self) -> bool {
+        self.read_only
     }
 
-    /// The vector index. It can be opened only when the model is known; `wait` loads the model.
-    pub(crate) fn vector(&self, wait: bool) -> Result<Arc<vector::VectorIndex>> {
-        if let Some(index) = self.vector.get() {
-            return Ok(index.clone());
-        }
-        let model = self.model.get(wait)?;
-        self.open_vector(model.as_ref())
-    }
-
-    pub(crate) fn open_vector(
-        &self,
-        model: &dyn embed::Embedder,
-    ) -> Result<Arc<vector::VectorIndex>> {
-        // Two threads may come here first: one opens, the other waits for it.
-        static OPENING: Mutex<()> = Mutex::new(());
-        let _opening = OPENING.lock().expect("no panic while held");
-        if let Some(index) = self.vector.get() {
-            return Ok(index.clone());
-        }
-        let spec = vector::Spec {
-            store_uuid: self.store.uuid().to_owned(),
-            model: model.model_id().to_owned(),
-            dims: model.dims(),
-        };
-        let access =
-            if self.read_only { vector::Access::ReadOnly } else { vector::Access::ReadWrite };
-        let (index, opened) =
-            vector::VectorIndex::open(&self.data_dir.join("vector"), &spec, access)?;
-        if let vector::Opened::Fresh(reason) = opened {
-            tracing::info!(%reason, "the vector index is made anew");
-        }
-        let index = Arc::new(index);
-        Ok(self.vector.get_or_init(|| index).clone())
+    /// Loads the model and opens its index where no lane does it, because the status needs both to be true.
+    fn load_beside(self: &Arc<Self>) {
+        let inner = self.clone();
+        std::thread::spawn(move || {
+            if let Err(error) = inner.serving().open_index(&inner, true) {
+                tracing::info!("{error}");
+            }
+            inner.status_changed.notify_one();
+        });
     }
 
     pub(crate) fn meaning_paused(&self) -> bool {
@@ -825,7 +793,7 @@ impl Inner {
         }
         self.fresh.lock().expect("no panic while held").extend(ids);
         self.wake_fresh.wake();
-        if !self.model.is_unavailable() {
+        if !self.serving().model.is_unavailable() {
             self.urgent.lock().expect("no panic while held").extend(ids);
             self.wake_saved.wake();
         }
@@ -885,26 +853,34 @@ impl Inner {
         let rebuild_asked = self.rebuild_words.load(Ordering::Acquire);
         let cursor = self.keyword.cursor();
         let shown = self.shown.lock().expect("no panic while held").clone();
-        let model = self.model.ready();
+        let (serving, next) = (self.serving(), self.next_generation());
+        let model = serving.model.ready();
         let model_id = model.as_ref().map(|model| model.model_id().to_owned());
-        let (counts, changed, shown, pending, last_vector_seq) = self.store.read(|read| {
-            let counts = read.counts(model_id.as_deref().unwrap_or_default())?;
-            let pending = match &model_id {
-                Some(id) => read.pending_chunks_count(id)?,
-                None => counts.notes,
-            };
-            let changed = read.count_changes_since(cursor)?;
-            // A note that was shown and has changed again since stands under its later seq.
-            let shown = match shown.len() {
-                0 => 0,
-                _ => read
-                    .changes_since(cursor, SHOWN_LOOKED_AT)?
-                    .iter()
-                    .filter(|change| shown.contains(&change.seq))
-                    .count(),
-            };
-            Ok((counts, changed, shown, pending, read.last_vector_seq()?))
-        })?;
+        let (counts, changed, shown, pending, last_vector_seq, next_pending) =
+            self.store.read(|read| {
+                let counts = read.counts(model_id.as_deref().unwrap_or_default())?;
+                let pending = match &model_id {
+                    Some(id) => read.pending_chunks_count(id)?,
+                    None => counts.notes,
+                };
+                let changed = read.count_changes_since(cursor)?;
+                // A note that was shown and has changed again since stands under its later seq.
+                let shown = match shown.len() {
+                    0 => 0,
+                    _ => read
+                        .changes_since(cursor, SHOWN_LOOKED_AT)?
+                        .iter()
+                        .filter(|change| shown.contains(&change.seq))
+                        .count(),
+                };
+                let last_vector_seq =
+                    read.last_vector_seq(model_id.as_deref().unwrap_or_default())?;
+                let next_pending = match read.next_model()? {
+                    Some(next) if read.next_model_listed()? => read.pending_chunks_count(&next)?,
+                    _ => counts.notes,
+                };
+                Ok((counts, changed, shown, pending, last_vector_seq, next_pending))
+            })?;
         let failures = self.failures.lock().expect("no panic while held");
         let words_pending = changed.saturating_sub(shown);
         let words_state = if failures.words.is_some() {
@@ -914,8 +890,10 @@ impl Inner {
         } else {
             IndexState::Ready
         };
-        let waiting = self.meaning_waits().filter(|_| pending > 0);
-        let meaning_state = if self.model.is_unavailable() {
+        let held_back = self.meaning_waits();
+        let waiting = held_back.filter(|_| pending > 0);
+        let index = serving.index();
+        let meaning_state = if serving.model.is_unavailable() {
             IndexState::Unavailable
         } else if failures.meaning.is_some() {
             IndexState::Failed
@@ -923,13 +901,27 @@ impl Inner {
             IndexState::Paused
         } else if self.rebuild_vectors.load(Ordering::Relaxed) {
             IndexState::Rebuilding
-        } else if model.is_none() || self.vector.get().is_none() {
+        } else if model.is_none() || index.is_none() {
             IndexState::Loading
         } else if waiting.is_some() {
             IndexState::Waiting
         } else {
             IndexState::Ready
         };
+        let model_change = next.map(|next| {
+            let message = next.model.unavailable_reason().or_else(|| next.failure());
+            let state = match held_back {
+                _ if next.model.is_unavailable() => IndexState::Unavailable,
+                _ if message.is_some() => IndexState::Failed,
+                Some(Waiting::Paused) => IndexState::Paused,
+                Some(_) if next_pending > 0 => IndexState::Waiting,
+                _ if next.model.ready().is_none() => IndexState::Loading,
+                _ => IndexState::Rebuilding,
+            };
+            let model = next.choice().map(|choice| choice.name);
+            ModelChange { model, pending: next_pending, state, message }
+        });
+        let waiting = waiting.or(held_back.filter(|_| model_change.is_some()));
         Ok(IndexStatus {
             notes: counts.notes,
             trashed: counts.trashed,
@@ -937,12 +929,12 @@ impl Inner {
             meaning_pending: pending,
             meaning_skipped: counts.skipped,
             chunks: counts.chunks,
-            vectors_behind: match self.vector.get() {
+            vectors_behind: match &index {
                 Some(index) if self.read_only => index.cursor() < last_vector_seq,
-                Some(_) => self.vectors_applied.load(Ordering::Relaxed) < last_vector_seq.0,
+                Some(_) => serving.applied.load(Ordering::Relaxed) < last_vector_seq.0,
                 None => false,
             },
-            vectors: self.vector.get().map_or(0, |index| index.vector_count()),
+            vectors: index.map_or(0, |index| index.vector_count()),
             words_state,
             meaning_state,
             waiting_for: waiting.and_then(Waiting::reason).map(str::to_owned),
@@ -951,9 +943,11 @@ impl Inner {
                 .clone()
                 .or_else(|| failures.words.clone())
                 .or_else(|| failures.meaning.clone())
-                .or_else(|| self.model.unavailable_reason()),
+                .or_else(|| serving.model.unavailable_reason()),
             read_only: self.read_only,
             unwritable: self.unwritable.is_some(),
+            model: serving.choice().map(|choice| choice.name),
+            model_change,
         })
     }
 }
@@ -989,9 +983,15 @@ async fn watch_other_processes(inner: Arc<Inner>) {
         let polled = tokio::task::spawn_blocking(move || {
             let changed = reader.store.poll_external()?;
             let mut reloaded = false;
+            let before = reader.serving();
+            reader.follow_choices()?;
             if reader.read_only {
+                let serving = reader.serving();
+                if !Arc::ptr_eq(&before, &serving) {
+                    reader.load_beside();
+                }
                 reloaded = reader.keyword.reload()?;
-                if let Some(index) = reader.vector.get() {
+                if let Some(index) = serving.index() {
                     reloaded |= index.reload()?;
                 }
             }

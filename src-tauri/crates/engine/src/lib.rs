@@ -27,16 +27,18 @@ pub use diagnostics::{
     Diagnostics, LatencyBucket, MeaningDiagnostics, OperationLatency, SearchesDiagnostics,
     StoreDiagnostics, WordsDiagnostics,
 };
+/// What a caller of [`Engine::set_model`] says and sees.
+pub use embed::{CatalogueModel, Usage, catalogue};
 pub use engine::{Engine, NotesChanged, Options, Saved, default_data_dir, draft_of};
 pub use error::{Code, Error, Result};
 pub use export::{ExportProgress, Exported};
 pub use import::{ImportRequest, ImportStatus};
 pub use log::start_log;
-pub use model::ModelSource;
+pub use model::{ModelChoice, ModelPreview, ModelSource};
 pub use narrow::{FacetCount, Facets, Rescue, RescueKind};
 pub use reading::{Reader, reader, serve_documents};
 pub use search::{Hit, Hits, Mode, SearchRequest, Snippet, Why};
-pub use status::{IndexState, IndexStatus};
+pub use status::{IndexState, IndexStatus, ModelChange};
 /// The store's words that a caller reads and lists with.
 pub use store::{
     AttachmentRef, Digest, ImportId, ImportItem, ImportState, ItemState, ListFilter, ListSort,

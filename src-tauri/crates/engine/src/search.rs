@@ -13,6 +13,7 @@ use crate::diagnostics::Operation;
 use crate::engine::Inner;
 use crate::error::{Code, Error, Result};
 use crate::fuse::{self, ByMeaning, ByWords, DEPTH, Fused};
+use crate::model::Generation;
 use crate::narrow::{self, Rescue};
 
 /// Which index answers.
@@ -119,9 +120,6 @@ const WINDOWS: usize = 16;
 const CHUNKS_PER_NOTE: usize = 3;
 /// How much meaning counts against words: see [`fuse::fuse`].
 const MEANING_WEIGHT: f32 = 0.5;
-/// Below this cosine similarity all-MiniLM-L6-v2 calls two texts unrelated; such notes are not
-/// shown for their meaning alone.
-const UNRELATED: f32 = 0.18;
 
 /// A ranked list before anything is read from the store, as evaluation wants it too.
 pub(crate) struct Ranked {
@@ -134,6 +132,8 @@ pub(crate) struct Ranked {
     corrected: Vec<(String, Vec<String>)>,
     /// The words were searched, and no note has them.
     no_words: bool,
+    /// Whose chunks the list by meaning is of.
+    model: Option<String>,
 }
 
 pub(crate) async fn search(
@@ -221,6 +221,7 @@ pub(crate) async fn rank(
     request: &SearchRequest,
     token: &CancellationToken,
 ) -> Result<Ranked> {
+    let serving = inner.serving();
     let meaning_text = query.meaning_text();
     let no_text = meaning_text.trim().is_empty();
     let like = query.like.clone();
@@ -251,7 +252,7 @@ pub(crate) async fn rank(
     });
     let meaning_task = by_meaning.then(|| {
         let (inner, query, token) = (inner.clone(), query.clone(), token.clone());
-        let wait = request.wait_for_model;
+        let (serving, wait) = (serving.clone(), request.wait_for_model);
         let span = tracing::debug_span!("search by meaning");
         tokio::task::spawn_blocking(move || {
             let _in_span = span.entered();
@@ -259,7 +260,7 @@ pub(crate) async fn rank(
                 Some(name) => Near::Note(name),
                 None => Near::Text(&meaning_text),
             };
-            meaning_list(&inner, &query, near, wait, &token)
+            meaning_list(&inner, &serving, &query, near, wait, &token)
         })
     });
 
@@ -328,21 +329,23 @@ pub(crate) async fn rank(
             filters_only: lists_only,
             corrected,
             no_words,
+            model: None,
         });
     }
+    let unrelated = serving.unrelated();
     let weight = if by_words { MEANING_WEIGHT } else { 1.0 };
     let understood = match by_words {
-        true => understood(inner, &words, &meaning)?,
+        true => understood(inner, &serving, &words, &meaning)?,
         false => None,
     };
     let mut fused = fuse::fuse(&words, &meaning, weight, |note| {
         understood.as_ref().is_none_or(|understood| understood.contains(note))
     });
     if by_words {
-        fused.retain(|hit| hit.words.is_some() || hit.similarity.is_some_and(|s| s >= UNRELATED));
+        fused.retain(|hit| hit.words.is_some() || hit.similarity.is_some_and(|s| s >= unrelated));
     } else {
         if query.like.is_some() {
-            fused.retain(|hit| hit.similarity.is_some_and(|s| s >= UNRELATED));
+            fused.retain(|hit| hit.similarity.is_some_and(|s| s >= unrelated));
         }
         total = fused.len();
     }
@@ -364,6 +367,7 @@ pub(crate) async fn rank(
         filters_only: false,
         corrected,
         no_words,
+        model: serving.model.ready().map(|model| model.model_id().to_owned()),
     })
 }
 
@@ -382,13 +386,14 @@ struct MeaningList {
 
 fn meaning_list(
     inner: &Inner,
+    serving: &Generation,
     query: &Query,
     near: Near<'_>,
     wait: bool,
     token: &CancellationToken,
 ) -> Result<MeaningList> {
-    let model = inner.model().get(wait)?;
-    let index = inner.vector(wait)?;
+    let model = serving.model.get(wait)?;
+    let index = serving.open_index(inner, wait)?;
     let (vector, itself) = match near {
         Near::Text(text) => {
             let vector =
@@ -421,21 +426,38 @@ fn meaning_list(
             status.notes
         )
     });
+    let incomplete = incomplete.or_else(|| match near {
+        Near::Text(text) => foreign(serving, text),
+        Near::Note(_) => None,
+    });
     let mut notes = fuse::best_per_note(&hits);
     notes.retain(|hit| Some(hit.note) != itself);
     Ok(MeaningList { notes, incomplete })
 }
 
+/// What a query in a language that the model was not taught has to expect.
+fn foreign(serving: &Generation, text: &str) -> Option<String> {
+    let languages = serving.languages()?;
+    let languages: Vec<&str> = languages.iter().map(String::as_str).collect();
+    let language = keyword::foreign_language(text, &languages)?;
+    Some(format!(
+        "The language model was not taught {language}: what it finds by meaning counts for little."
+    ))
+}
+
 /// The notes of both lists in a language that the model was taught; `None`: it does not matter.
-fn understood(inner: &Inner, words: &[ByWords], meaning: &[ByMeaning]) -> Result<Option<NoteSet>> {
-    let model = inner.model().ready();
-    let Some(languages) = model.as_ref().and_then(|model| model.languages()) else {
-        return Ok(None);
-    };
+fn understood(
+    inner: &Inner,
+    serving: &Generation,
+    words: &[ByWords],
+    meaning: &[ByMeaning],
+) -> Result<Option<NoteSet>> {
+    let Some(languages) = serving.languages() else { return Ok(None) };
+    let languages: Vec<&str> = languages.iter().map(String::as_str).collect();
     let notes = words.iter().map(|hit| hit.note).chain(meaning.iter().map(|hit| hit.note));
     let notes: NoteSet = notes.collect();
     let notes: Vec<NoteId> = notes.iter().collect();
-    Ok(Some(inner.keyword().mostly_in(&notes, languages)?))
+    Ok(Some(inner.keyword().mostly_in(&notes, &languages)?))
 }
 
 /// Reads what is shown of one page of a ranked list.
@@ -454,9 +476,10 @@ fn present(
         let mut ranges = Vec::with_capacity(page.len());
         for hit in &page {
             ranges.push(match hit.chunk {
-                Some(ordinal) => {
-                    read.chunks(hit.note)?.into_iter().find(|chunk| chunk.ordinal == ordinal)
-                }
+                Some(ordinal) => read
+                    .chunks(ranked.model.as_deref().unwrap_or_default(), hit.note)?
+                    .into_iter()
+                    .find(|chunk| chunk.ordinal == ordinal),
                 None => None,
             });
         }
@@ -620,13 +643,15 @@ fn best_window(body: &str, cut: &dyn Fn(&str) -> (usize, Snippet)) -> (usize, Sn
 
 /// The notes nearest to one note by meaning, without itself.
 pub(crate) fn related(inner: &Inner, id: NoteId, limit: usize) -> Result<Vec<Hit>> {
-    let index = inner.vector(false)?;
-    let model = inner.model().get(false)?;
+    let serving = inner.serving();
+    let model = serving.model.get(false)?;
+    let index = serving.open_index(inner, false)?;
+    let unrelated = serving.unrelated();
     let Some(centre) = centre(inner, model.as_ref(), id)? else { return Ok(Vec::new()) };
     let hits = index.search(&centre, (limit + 1) * CHUNKS_PER_NOTE * 2, None)?;
     let nearest: Vec<ByMeaning> = fuse::best_per_note(&hits)
         .into_iter()
-        .filter(|hit| hit.note != id && hit.similarity >= UNRELATED)
+        .filter(|hit| hit.note != id && hit.similarity >= unrelated)
         .take(limit)
         .collect();
     let ids: Vec<NoteId> = nearest.iter().map(|hit| hit.note).collect();

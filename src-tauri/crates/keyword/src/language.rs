@@ -252,6 +252,22 @@ fn detect_by_letters(text: &str) -> Option<Result<Language, Script>> {
     }
 }
 
+/// What the language of a text is called in English, if its letters tell and it is none of `known` (ISO
+/// 639-1 codes).
+pub fn foreign_language(text: &str, known: &[&str]) -> Option<&'static str> {
+    /// Enough to tell; more costs time.
+    const SAMPLE: usize = 2048;
+    let info = whatlang::detect(&text[..text.floor_char_boundary(SAMPLE)])?;
+    let code = Language::of_whatlang(info.lang()).map(Language::code);
+    if !info.is_reliable() || code.is_some_and(|code| known.contains(&code)) {
+        return None;
+    }
+    Some(match info.lang() {
+        whatlang::Lang::Cmn => "Chinese",
+        lang => lang.eng_name(),
+    })
+}
+
 fn script_of(word: &str) -> Script {
     match word.chars().next().unwrap_or(' ') {
         'a'..='z' | '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}' => Script::Latin,
@@ -446,6 +462,21 @@ mod tests {
         let mut marks = Vec::new();
         Tokenizer::default().tokenize(text, |token| marks.push(stop_word_languages(token.lower)));
         TextLanguage::detect(text, marks.into_iter())
+    }
+
+    #[test]
+    fn names_foreign_languages() {
+        for (text, name) in [
+            ("敷金は退去後三十日以内に返還されます。", Some("Japanese")),
+            ("押金在搬出后三十天内退还给租户。", Some("Chinese")),
+            ("보증금은 이사 후 30일 이내에 반환됩니다.", Some("Korean")),
+            ("Залог возвращается в течение тридцати дней после выезда.", Some("Russian")),
+            ("The tenant gets the deposit back within thirty days of moving out.", None),
+            ("ls -la /tmp", None),
+            ("", None),
+        ] {
+            assert_eq!(foreign_language(text, &["en"]), name, "{text}");
+        }
     }
 
     #[test]

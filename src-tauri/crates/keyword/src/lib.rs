@@ -26,6 +26,7 @@ use crate::snapshot::{Bits, Snapshot};
 pub use document::NoteDocument;
 pub use facets::FacetCounts;
 pub use index::{KeywordIndex, WRITER_THREADS};
+pub use language::foreign_language;
 pub use schema::GENERATION;
 
 /// One change of the index. Applying a change twice changes nothing.

@@ -23,9 +23,6 @@ FROM notes JOIN bodies ON bodies.note = notes.id LEFT JOIN notebooks ON notebook
 WHERE notes.id = ?1";
 const LAST_SEQ: &str = "
 SELECT max((SELECT coalesce(max(seq), 0) FROM notes), (SELECT coalesce(max(seq), 0) FROM tombstones))";
-const LAST_VECTOR_SEQ: &str = "
-SELECT max((SELECT coalesce(max(vector_seq), 0) FROM notes WHERE vector_seq > 0),
-           (SELECT coalesce(max(vector_seq), 0) FROM tombstones))";
 const CHANGES: &str = "
 SELECT seq, id, 0 FROM notes WHERE seq > ?1 UNION ALL SELECT seq, note, 1 FROM tombstones WHERE seq > ?1
 ORDER BY seq LIMIT ?2";
@@ -141,11 +138,6 @@ impl<'a> Read<'a> {
         self.number(LAST_SEQ, []).map(Seq)
     }
 
-    /// The highest number of a change of vectors in this snapshot.
-    pub fn last_vector_seq(&self) -> Result<Seq> {
-        self.number(LAST_VECTOR_SEQ, []).map(Seq)
-    }
-
     /// What changed after `seq`, in order; each note once, at its latest change.
     pub fn changes_since(&self, seq: Seq, limit: usize) -> Result<Vec<Change>> {
         self.rows(CHANGES, [seq.0, sql_int(limit)], |row| {
@@ -195,15 +187,19 @@ impl<'a> Read<'a> {
         )?;
         let mut counts =
             Counts { notes, trashed, open_tasks: open.saturating_sub(hidden), ..Counts::default() };
-        if self.is_current_model(model)? {
+        if let Some(side) = self.side_of(model)? {
             counts.chunks = self.count(
-                "SELECT coalesce(sum(chunks), 0) FROM notes INDEXED BY notes_vectors
-                 WHERE vector_seq > 0 AND trashed IS NULL",
+                &side.sql(
+                    "SELECT coalesce(sum(chunks{b}), 0) FROM notes INDEXED BY notes_vectors{b}
+                     WHERE vector_seq{b} > 0 AND trashed IS NULL",
+                ),
                 [],
             )?;
             counts.skipped = self.count(
-                "SELECT count(*) FROM notes
-                 WHERE skipped IS NOT NULL AND trashed IS NULL AND chunked_seq = seq",
+                &side.sql(
+                    "SELECT count(*) FROM notes
+                     WHERE skipped{b} IS NOT NULL AND trashed IS NULL AND chunked_seq{b} = seq",
+                ),
                 [],
             )?;
             let pending = self.pending_chunks_count(model)?;
