@@ -480,6 +480,25 @@ pub(crate) struct IndexStatus {
     read_only: bool,
     /// Nothing can be saved in the data folder; `message` says why.
     unwritable: bool,
+    /// The model that the person picked; none: the installed one.
+    model: Option<String>,
+    /// A change to another model is under way; all above is about the present one.
+    model_change: Option<ModelChange>,
+}
+
+/// How far a change of the model is.
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+struct ModelChange {
+    /// None: to the installed one.
+    model: Option<String>,
+    /// Notes that it has not embedded yet.
+    pending: usize,
+    #[ts(
+        type = "\"loading\" | \"rebuilding\" | \"paused\" | \"waiting\" | \"unavailable\" | \"failed\""
+    )]
+    state: engine::IndexState,
+    message: Option<String>,
 }
 
 impl From<engine::IndexStatus> for IndexStatus {
@@ -497,6 +516,99 @@ impl From<engine::IndexStatus> for IndexStatus {
             message: status.message,
             read_only: status.read_only,
             unwritable: status.unwritable,
+            model: status.model,
+            model_change: status.model_change.map(|change| ModelChange {
+                model: change.model,
+                pending: change.pending,
+                state: change.state,
+                message: change.message,
+            }),
+        }
+    }
+}
+
+/// How a model is used where its folder leaves it open.
+#[derive(Clone, Debug, Deserialize, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct ModelUsage {
+    query_prefix: String,
+    passage_prefix: String,
+    /// ISO 639-1 codes of the languages that it was taught; empty: any.
+    languages: Vec<String>,
+}
+
+impl From<ModelUsage> for engine::Usage {
+    fn from(usage: ModelUsage) -> Self {
+        let ModelUsage { query_prefix, passage_prefix, languages } = usage;
+        engine::Usage { query_prefix, passage_prefix, languages }
+    }
+}
+
+/// A model folder.
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct ModelInfo {
+    dir: String,
+    name: String,
+    dims: usize,
+    usage: ModelUsage,
+}
+
+impl From<engine::ModelChoice> for ModelInfo {
+    fn from(choice: engine::ModelChoice) -> Self {
+        ModelInfo {
+            dir: choice.dir.display().to_string(),
+            name: choice.name,
+            dims: choice.dims,
+            usage: ModelUsage {
+                query_prefix: choice.query_prefix,
+                passage_prefix: choice.passage_prefix,
+                languages: choice.languages,
+            },
+        }
+    }
+}
+
+/// A model folder that was tried out, before anything is changed.
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct ModelPreview {
+    model: ModelInfo,
+    /// About how long it takes to prepare all notes with it.
+    seconds: f64,
+}
+
+impl From<engine::ModelPreview> for ModelPreview {
+    fn from(preview: engine::ModelPreview) -> Self {
+        let seconds = preview.passage.as_secs_f64() * preview.chunks as f64;
+        ModelPreview { model: preview.choice.into(), seconds }
+    }
+}
+
+/// A model that can be downloaded elsewhere.
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct CatalogueModel {
+    repository: String,
+    page: String,
+    dims: usize,
+    files: Vec<String>,
+    languages: &'static str,
+    licence: &'static str,
+    /// About how large the ONNX file is.
+    megabytes: u32,
+}
+
+impl From<engine::CatalogueModel> for CatalogueModel {
+    fn from(model: engine::CatalogueModel) -> Self {
+        CatalogueModel {
+            page: model.page(),
+            repository: model.repository,
+            dims: model.dims,
+            files: model.files,
+            languages: model.languages,
+            licence: model.licence,
+            megabytes: model.megabytes,
         }
     }
 }

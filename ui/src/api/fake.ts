@@ -1,5 +1,5 @@
 /** The whole Api in memory, for a browser with no shell: sample notes, substring search, imports that progress by themselves.
- *  The address picks a situation: ?first (first run), ?notes=5000, ?fail=listNotes,search (those calls reject), ?degraded, ?slow=ms. */
+ *  The address picks a situation: ?first (first run), ?notes=5000, ?fail=listNotes,search (those calls reject), ?degraded, ?badmodel (a folder that does not fit), ?slow=ms. */
 import { sampleNotes } from "./fake-notes";
 import { fakeDiagnostics } from "./fake-diagnostics";
 import { fakeCount, fakeFacets, fakeSearch, type Searchable } from "./fake-search";
@@ -11,6 +11,8 @@ import type {
   ImportItem,
   ImportStatus,
   IndexStatus,
+  ModelChange,
+  ModelInfo,
   Note,
   NoteDraft,
   NoteHead,
@@ -95,6 +97,8 @@ export function fakeApi(): Api {
   let seq = 0;
   let firstRun = params.has("first");
   let statusChange: Partial<IndexStatus> = {};
+  let model: ModelInfo | null = null;
+  let modelChange: ModelChange | null = null;
   let settings: Settings = {
     theme: "system",
     hotkey: "Ctrl+Alt+Space",
@@ -192,8 +196,27 @@ export function fakeApi(): Api {
       message: null,
       read_only: false,
       unwritable: false,
+      model: model?.name ?? null,
+      model_change: modelChange && { ...modelChange, state: settings.meaning_paused ? "paused" : modelChange.state },
       ...statusChange,
     };
+  }
+
+  /** Goes on a fifth of the notes at a time, unless it is paused or given up. */
+  function changeModel(next: ModelInfo | null): void {
+    const change: ModelChange = { model: next?.name ?? null, pending: alive().length, state: "rebuilding", message: null };
+    modelChange = change;
+    const step = (): void => {
+      if (modelChange !== change) return;
+      if (!settings.meaning_paused) change.pending -= Math.ceil(alive().length / 5);
+      if (change.pending <= 0) {
+        model = next;
+        modelChange = null;
+      } else setTimeout(step, 400);
+      indexStatus.emit(status());
+    };
+    setTimeout(step, 400);
+    indexStatus.emit(status());
   }
 
   function save(note: Stored, draft: NoteDraft): Saved {
@@ -618,6 +641,23 @@ export function fakeApi(): Api {
       };
       step();
     },
+    getModel: async () => structuredClone(model),
+    pickModelFolder: async () => "/home/you/Models/multilingual-e5-small",
+    previewModel: async (dir) => {
+      if (params.has("badmodel")) throw fail("invalid", `${dir}/tokenizer.json: there is no such file, and a model folder needs it`);
+      return { model: { dir, name: dir.split("/").pop() ?? dir, dims: 384, usage: { query_prefix: "query: ", passage_prefix: "passage: ", languages: [] } }, seconds: 420 };
+    },
+    setModel: async (dir, usage) => changeModel({ dir, name: dir.split("/").pop() ?? dir, dims: 384, usage: structuredClone(usage) }),
+    resetModel: async () => changeModel(null),
+    cancelModelChange: async () => {
+      modelChange = null;
+      indexStatus.emit(status());
+    },
+    listModels: async () => [
+      { repository: "intfloat/multilingual-e5-small", page: "https://huggingface.co/intfloat/multilingual-e5-small/tree/main", dims: 384, files: ["onnx/model.onnx"], languages: "many languages", licence: "MIT", megabytes: 472 },
+      { repository: "Xenova/bge-small-en-v1.5", page: "https://huggingface.co/Xenova/bge-small-en-v1.5/tree/main", dims: 384, files: ["onnx/model.onnx"], languages: "English", licence: "MIT", megabytes: 132 },
+    ],
+    getForeignLanguage: async (id) => (model === null && /[\u3040-\u30ff]/.test(notes.get(id)?.body ?? "") ? "Japanese" : null),
     deleteWelcome: async () => undefined,
     firstRun: async () => firstRun,
     createWelcome: async () => {

@@ -33,12 +33,22 @@ import type { Sidebar } from "./generated/Sidebar";
 import type { SavedSearch } from "./generated/SavedSearch";
 import type { NameCompletion } from "./generated/NameCompletion";
 import type { Settings } from "./generated/Settings";
+import type { ModelUsage } from "./generated/ModelUsage";
+import type { ModelInfo } from "./generated/ModelInfo";
+import type { ModelPreview } from "./generated/ModelPreview";
+import type { ModelChange } from "./generated/ModelChange";
+import type { CatalogueModel } from "./generated/CatalogueModel";
 import type { NotesChanged } from "./generated/NotesChanged";
 import type { Diagnostics } from "./generated/Diagnostics";
 import type { OperationLatency } from "./generated/OperationLatency";
 import type { LatencyBucket } from "./generated/LatencyBucket";
 
 export type {
+  ModelUsage,
+  ModelInfo,
+  ModelPreview,
+  ModelChange,
+  CatalogueModel,
   ErrorCode,
   ApiError,
   NoteDraft,
@@ -146,6 +156,19 @@ export interface Api {
   getSession(): Promise<string>;
   saveSession(json: string): Promise<void>;
   rebuildIndexes(): Promise<void>;
+  /** The model folder that was picked; null: the model that comes with the app. */
+  getModel(): Promise<ModelInfo | null>;
+  /** Asks for a folder; null when cancelled. */
+  pickModelFolder(): Promise<string | null>;
+  /** Tries a model folder out; an error names the file that is missing or wrong. Nothing is changed. */
+  previewModel(dir: string): Promise<ModelPreview>;
+  setModel(dir: string, usage: ModelUsage): Promise<void>;
+  resetModel(): Promise<void>;
+  cancelModelChange(): Promise<void>;
+  /** Models that can be downloaded, by the person. */
+  listModels(): Promise<CatalogueModel[]>;
+  /** The name of a note's language, if the model was not taught it. */
+  getForeignLanguage(id: NoteId): Promise<string | null>;
   deleteWelcome(): Promise<void>;
   firstRun(): Promise<boolean>;
   createWelcome(): Promise<void>;

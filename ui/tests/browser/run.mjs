@@ -1,6 +1,7 @@
 import { run } from "./harness.mjs";
 import "./access.mjs";
 import "./library.mjs";
+import "./models.mjs";
 import "./quick.mjs";
 import "./search.mjs";
 import "./tabs.mjs";
