@@ -218,6 +218,16 @@ pub(crate) enum Mode {
     Meaning,
 }
 
+impl From<engine::Mode> for Mode {
+    fn from(mode: engine::Mode) -> Self {
+        match mode {
+            engine::Mode::Both => Mode::Both,
+            engine::Mode::Words => Mode::Words,
+            engine::Mode::Meaning => Mode::Meaning,
+        }
+    }
+}
+
 impl From<Mode> for engine::Mode {
     fn from(mode: Mode) -> Self {
         match mode {
@@ -248,6 +258,12 @@ pub(crate) struct Snippet {
     marks: Vec<(usize, usize)>,
 }
 
+impl From<engine::Snippet> for Snippet {
+    fn from(snippet: engine::Snippet) -> Self {
+        Snippet { marks: utf16(&snippet.text, &snippet.marks), text: snippet.text }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Serialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Why {
@@ -256,6 +272,18 @@ pub(crate) enum Why {
     Both,
     Title,
     Filter,
+}
+
+impl From<engine::Why> for Why {
+    fn from(why: engine::Why) -> Self {
+        match why {
+            engine::Why::Words => Why::Words,
+            engine::Why::Meaning => Why::Meaning,
+            engine::Why::Both => Why::Both,
+            engine::Why::Title => Why::Title,
+            engine::Why::Filter => Why::Filter,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Serialize, TS)]
@@ -291,20 +319,108 @@ impl From<engine::Hit> for Hit {
             kind: hit.head.kind.to_string(),
             updated: hit.head.updated.0,
             score: hit.score,
-            why: match hit.why {
-                engine::Why::Words => Why::Words,
-                engine::Why::Meaning => Why::Meaning,
-                engine::Why::Both => Why::Both,
-                engine::Why::Title => Why::Title,
-                engine::Why::Filter => Why::Filter,
-            },
+            why: hit.why.into(),
             explanation: hit.explanation,
             heading_path: hit.heading_path,
-            snippet: Snippet {
-                marks: utf16(&hit.snippet.text, &hit.snippet.marks),
-                text: hit.snippet.text,
-            },
+            snippet: hit.snippet.into(),
             passage: hit.passage,
+        }
+    }
+}
+
+/// A part of a note that answers a query.
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct Passage {
+    heading_path: String,
+    snippet: Snippet,
+    /// In the note's body, from its first match on.
+    range: (usize, usize),
+    /// Places in it that match by words.
+    matches: usize,
+    similarity: Option<f32>,
+    #[ts(inline)]
+    why: Why,
+}
+
+impl From<engine::Passage> for Passage {
+    fn from(passage: engine::Passage) -> Self {
+        Passage {
+            heading_path: passage.heading_path,
+            snippet: passage.snippet.into(),
+            range: passage.range,
+            matches: passage.matches,
+            similarity: passage.similarity,
+            why: passage.why.into(),
+        }
+    }
+}
+
+/// Where a text matches a query, in order.
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct TextMatches {
+    places: Vec<(usize, usize)>,
+    /// False if there are more than are told.
+    complete: bool,
+}
+
+impl From<engine::TextMatches> for TextMatches {
+    fn from(matches: engine::TextMatches) -> Self {
+        TextMatches { places: matches.places, complete: matches.complete }
+    }
+}
+
+/// A query that was asked before.
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct PastQuery {
+    text: String,
+    mode: Mode,
+    #[ts(type = "number")]
+    asked: i64,
+}
+
+impl From<engine::PastQuery> for PastQuery {
+    fn from(query: engine::PastQuery) -> Self {
+        PastQuery { text: query.text, mode: query.mode.into(), asked: query.asked.0 }
+    }
+}
+
+/// A note in a group of nearly identical ones.
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct Duplicate {
+    note: NoteHeadDto,
+    chars: usize,
+    /// To the group's first note, 0 to 1.
+    likeness: f32,
+    identical: bool,
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct Duplicates {
+    /// Groups of notes, in each the one that was changed last first.
+    groups: Vec<Vec<Duplicate>>,
+    /// Groups that there are; no more than some hundred are told.
+    found: usize,
+    compared: usize,
+}
+
+impl From<engine::Duplicates> for Duplicates {
+    fn from(found: engine::Duplicates) -> Self {
+        let duplicate = |duplicate: engine::Duplicate| Duplicate {
+            note: duplicate.head.into(),
+            chars: duplicate.chars,
+            likeness: duplicate.likeness,
+            identical: duplicate.identical,
+        };
+        let groups = found.groups.into_iter();
+        Duplicates {
+            groups: groups.map(|group| group.notes.into_iter().map(duplicate).collect()).collect(),
+            found: found.found,
+            compared: found.compared,
         }
     }
 }
@@ -480,6 +596,25 @@ pub(crate) struct IndexStatus {
     read_only: bool,
     /// Nothing can be saved in the data folder; `message` says why.
     unwritable: bool,
+    /// The model that the person picked; none: the installed one.
+    model: Option<String>,
+    /// A change to another model is under way; all above is about the present one.
+    model_change: Option<ModelChange>,
+}
+
+/// How far a change of the model is.
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+struct ModelChange {
+    /// None: to the installed one.
+    model: Option<String>,
+    /// Notes that it has not embedded yet.
+    pending: usize,
+    #[ts(
+        type = "\"loading\" | \"rebuilding\" | \"paused\" | \"waiting\" | \"unavailable\" | \"failed\""
+    )]
+    state: engine::IndexState,
+    message: Option<String>,
 }
 
 impl From<engine::IndexStatus> for IndexStatus {
@@ -497,6 +632,99 @@ impl From<engine::IndexStatus> for IndexStatus {
             message: status.message,
             read_only: status.read_only,
             unwritable: status.unwritable,
+            model: status.model,
+            model_change: status.model_change.map(|change| ModelChange {
+                model: change.model,
+                pending: change.pending,
+                state: change.state,
+                message: change.message,
+            }),
+        }
+    }
+}
+
+/// How a model is used where its folder leaves it open.
+#[derive(Clone, Debug, Deserialize, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct ModelUsage {
+    query_prefix: String,
+    passage_prefix: String,
+    /// ISO 639-1 codes of the languages that it was taught; empty: any.
+    languages: Vec<String>,
+}
+
+impl From<ModelUsage> for engine::Usage {
+    fn from(usage: ModelUsage) -> Self {
+        let ModelUsage { query_prefix, passage_prefix, languages } = usage;
+        engine::Usage { query_prefix, passage_prefix, languages }
+    }
+}
+
+/// A model folder.
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct ModelInfo {
+    dir: String,
+    name: String,
+    dims: usize,
+    usage: ModelUsage,
+}
+
+impl From<engine::ModelChoice> for ModelInfo {
+    fn from(choice: engine::ModelChoice) -> Self {
+        ModelInfo {
+            dir: choice.dir.display().to_string(),
+            name: choice.name,
+            dims: choice.dims,
+            usage: ModelUsage {
+                query_prefix: choice.query_prefix,
+                passage_prefix: choice.passage_prefix,
+                languages: choice.languages,
+            },
+        }
+    }
+}
+
+/// A model folder that was tried out, before anything is changed.
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct ModelPreview {
+    model: ModelInfo,
+    /// About how long it takes to prepare all notes with it.
+    seconds: f64,
+}
+
+impl From<engine::ModelPreview> for ModelPreview {
+    fn from(preview: engine::ModelPreview) -> Self {
+        let seconds = preview.passage.as_secs_f64() * preview.chunks as f64;
+        ModelPreview { model: preview.choice.into(), seconds }
+    }
+}
+
+/// A model that can be downloaded elsewhere.
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct CatalogueModel {
+    repository: String,
+    page: String,
+    dims: usize,
+    files: Vec<String>,
+    languages: &'static str,
+    licence: &'static str,
+    /// About how large the ONNX file is.
+    megabytes: u32,
+}
+
+impl From<engine::CatalogueModel> for CatalogueModel {
+    fn from(model: engine::CatalogueModel) -> Self {
+        CatalogueModel {
+            page: model.page(),
+            repository: model.repository,
+            dims: model.dims,
+            files: model.files,
+            languages: model.languages,
+            licence: model.licence,
+            megabytes: model.megabytes,
         }
     }
 }
@@ -750,6 +978,113 @@ pub(crate) struct ImportItems {
     pub(crate) items: Vec<ImportItem>,
 }
 
+/// Which notes to export.
+#[derive(Clone, Debug, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub(crate) enum ExportWhat {
+    All,
+    Notes(#[ts(type = "Array<number>")] Vec<i64>),
+    /// What a query finds.
+    Query(String),
+}
+
+#[derive(Clone, Debug, Deserialize, TS)]
+#[ts(export)]
+pub(crate) struct ExportRequest {
+    pub(crate) what: ExportWhat,
+    #[ts(type = "\"folder\" | \"archive\" | \"markdown\" | \"html\" | \"pdf\" | \"docx\"")]
+    pub(crate) format: String,
+    /// Offered as the file's name, without an extension.
+    pub(crate) name: String,
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct ExportProgress {
+    pub(crate) done: usize,
+    pub(crate) total: usize,
+}
+
+/// A folder that is kept in step with a notebook.
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct WatchedFolder {
+    #[ts(type = "number")]
+    id: i64,
+    path: String,
+    /// None: it was deleted.
+    notebook: Option<String>,
+    #[ts(
+        type = "\"in_step\" | \"catching_up\" | \"paused\" | \"missing\" | \"asking\" | \"failed\" | \"elsewhere\""
+    )]
+    state: engine::FolderState,
+    /// Files that are in step with their notes.
+    files: usize,
+    /// Changes on both sides that were kept twice, since the app started.
+    #[ts(type = "number")]
+    conflicts: u64,
+    question: Option<FolderQuestion>,
+    /// An empty path means the folder itself.
+    problems: Vec<FolderProblem>,
+}
+
+/// Files vanished: what is to become of their notes?
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct FolderQuestion {
+    missing: usize,
+    of: usize,
+    /// Some of them.
+    examples: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct FolderProblem {
+    path: String,
+    reason: String,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub(crate) enum FolderAnswer {
+    Keep,
+    Trash,
+    LookAgain,
+}
+
+impl From<FolderAnswer> for engine::FolderAnswer {
+    fn from(answer: FolderAnswer) -> Self {
+        match answer {
+            FolderAnswer::Keep => engine::FolderAnswer::Keep,
+            FolderAnswer::Trash => engine::FolderAnswer::Trash,
+            FolderAnswer::LookAgain => engine::FolderAnswer::LookAgain,
+        }
+    }
+}
+
+impl From<engine::FolderStatus> for WatchedFolder {
+    fn from(folder: engine::FolderStatus) -> Self {
+        let problem = |(path, reason)| FolderProblem { path, reason };
+        WatchedFolder {
+            id: folder.id.0,
+            path: folder.path.display().to_string(),
+            notebook: folder.notebook,
+            state: folder.state,
+            files: folder.files,
+            conflicts: folder.conflicts,
+            question: folder.question.map(|question| FolderQuestion {
+                missing: question.missing,
+                of: question.of,
+                examples: question.examples,
+            }),
+            problems: folder.problems.into_iter().map(problem).collect(),
+        }
+    }
+}
+
 #[derive(Clone, Debug, Serialize, TS)]
 #[ts(export)]
 pub(crate) struct Task {
@@ -912,6 +1247,8 @@ pub(crate) struct Settings {
     pub(crate) meaning_paused: bool,
     pub(crate) meaning_on_battery: bool,
     pub(crate) saved_searches: Vec<SavedSearch>,
+    /// Queries are remembered.
+    pub(crate) search_history: bool,
     pub(crate) data_dir: String,
     pub(crate) version: String,
     /// Pixels of the editor's text.
@@ -930,6 +1267,7 @@ impl Default for Settings {
             meaning_paused: false,
             meaning_on_battery: false,
             saved_searches: Vec::new(),
+            search_history: true,
             data_dir: String::new(),
             version: String::new(),
             font_size: 16,

@@ -5,11 +5,14 @@ use tauri::{AppHandle, Emitter};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::MAIN;
-use crate::dto::{ImportStatus, IndexStatus, NotesChanged};
+use crate::dto::{ExportProgress, ImportStatus, IndexStatus, NotesChanged, WatchedFolder};
 
 pub(crate) const NOTES_CHANGED: &str = "notes-changed";
 pub(crate) const INDEX_STATUS: &str = "index-status";
 pub(crate) const IMPORT_PROGRESS: &str = "import-progress";
+pub(crate) const WATCHED_FOLDERS: &str = "watched-folders";
+pub(crate) const EXPORT_PROGRESS: &str = "export-progress";
+const DUPLICATES_PROGRESS: &str = "duplicates-progress";
 pub(crate) const OPEN_NOTE: &str = "open-note";
 pub(crate) const QUICK_SHOWN: &str = "quick-shown";
 /// The window is to be closed: the page saves what is being edited, then calls `close_app`.
@@ -20,6 +23,15 @@ fn emit<T: serde::Serialize + Clone>(app: &AppHandle, event: &str, payload: T) {
     if let Err(error) = app.emit_to(MAIN, event, payload) {
         tracing::warn!(%error, event, "an event is not delivered");
     }
+}
+
+pub(crate) fn export_progress(app: &AppHandle, progress: ExportProgress) {
+    emit(app, EXPORT_PROGRESS, progress);
+}
+
+/// How far the search for duplicates is, 0 to 1.
+pub(crate) fn duplicates_progress(app: &AppHandle, share: f32) {
+    emit(app, DUPLICATES_PROGRESS, share);
 }
 
 /// Passes the engine's news on to the main window for as long as the engine lives.
@@ -46,6 +58,14 @@ pub(crate) fn forward(app: &AppHandle, engine: &Engine) {
                 last.clone_from(&now);
                 now.into_iter().for_each(|now| emit(&handle, INDEX_STATUS, IndexStatus::from(now)));
             }
+        }
+    });
+    let (handle, mut folders) = (app.clone(), engine.folders());
+    tauri::async_runtime::spawn(async move {
+        while folders.changed().await.is_ok() {
+            let now: Vec<_> =
+                folders.borrow_and_update().iter().cloned().map(WatchedFolder::from).collect();
+            emit(&handle, WATCHED_FOLDERS, now);
         }
     });
     let (handle, mut progress) = (app.clone(), engine.import_progress());

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use engine::{Engine, ImportRequest, ImportState, ImportStatus, ItemState, Mode};
+use engine::{
+    Engine, ExportFormat, ExportNotes, ImportRequest, ImportState, ImportStatus, ItemState, Mode,
+};
 use note::{Note, NoteDraft};
 use tokio_util::sync::CancellationToken;
 
@@ -218,6 +220,121 @@ fn what_is_exported_comes_back_as_the_same_notes() {
         let plan = all_notes(&second).await.into_iter().find(|note| note.title == "Plan").unwrap();
         assert_eq!(second.read(move |read| read.attachments(plan.id)).await.unwrap().len(), 1);
         second.close().await.unwrap();
+        engine.close().await.unwrap();
+    });
+}
+
+#[test]
+fn an_archive_comes_back_and_notes_go_out_in_every_format() {
+    run(async {
+        let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let out = tempfile::tempdir().unwrap();
+        let engine = open(dir.path()).await;
+        let text = "# Part\n\nThe *deposit* für Ελλάδα и Россия, see [[Plan|the plan]].\n\n- [x] paid\n- one\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n![[plan.png]]\n";
+        let draft = NoteDraft {
+            notebook: "Work/Leases".into(),
+            tags: vec!["home/lease".into()],
+            pinned: true,
+            ..draft("Lease: \"2024\"", text)
+        };
+        let lease = engine.save_note(None, None, draft).await.unwrap().id;
+        // The smallest PNG: one pixel.
+        let png: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89\0\0\0\rIDATx\x9cc\xf8\xcf\xc0\0\0\x03\x01\x01\0\xc9\xfe\x92\xef\0\0\0\0IEND\xaeB`\x82";
+        engine.attach(lease, "plan.png".into(), png.to_vec()).await.unwrap();
+        crate::support::save(&engine, "Plan", "nothing yet").await;
+        let export = |notes, format, name: &str| {
+            let to = out.path().join(name);
+            engine.export_as(notes, format, to, CancellationToken::new(), |_| ())
+        };
+
+        let archive = export(ExportNotes::All, ExportFormat::Archive, "all.zip").await.unwrap();
+        assert_eq!((archive.notes, archive.attachments), (2, 1));
+        let file = fs::File::open(out.path().join("all.zip")).unwrap();
+        let unpacked = out.path().join("unpacked");
+        zip::ZipArchive::new(file).unwrap().extract(&unpacked).unwrap();
+        assert!(fs::read_to_string(unpacked.join("README")).unwrap().contains("import the folder"));
+        let second = open(other.path()).await;
+        let status = import(&second, &unpacked).await;
+        assert_eq!((status.imported, status.skipped, status.failed), (3, 1, 0), "{status:?}");
+        let comparable = |notes: Vec<Note>| {
+            let mut notes: Vec<_> = notes
+                .into_iter()
+                .map(|note| {
+                    (
+                        note.title,
+                        note.body,
+                        note.front_matter,
+                        note.tags,
+                        note.notebook,
+                        note.pinned,
+                        note.created,
+                        note.updated,
+                    )
+                })
+                .collect();
+            notes.sort_by(|one, other| one.0.cmp(&other.0));
+            notes
+        };
+        assert_eq!(comparable(all_notes(&second).await), comparable(all_notes(&engine).await));
+        second.close().await.unwrap();
+
+        let one = || ExportNotes::These(vec![lease]);
+        let markdown = export(one(), ExportFormat::Markdown, "one.md").await.unwrap();
+        assert_eq!((markdown.notes, markdown.attachments), (1, 1));
+        let written = fs::read_to_string(out.path().join("one.md")).unwrap();
+        assert!(written.contains("![plan.png](<one files/plan.png>)"), "{written}");
+        assert_eq!(fs::read(out.path().join("one files/plan.png")).unwrap(), png);
+
+        let found = ExportNotes::Found("title:plan OR title:lease".into());
+        assert_eq!(export(found, ExportFormat::Html, "found.html").await.unwrap().notes, 2);
+        let page = fs::read_to_string(out.path().join("found.html")).unwrap();
+        assert!(
+            page.contains("<h1>Lease: &quot;2024&quot;</h1>")
+                && page.contains("data:image/png;base64,iVBOR")
+        );
+        assert!(page.contains("<em>deposit</em>") && page.contains("☑ paid"));
+
+        for (format, name) in [(ExportFormat::Docx, "one.docx"), (ExportFormat::Pdf, "one.pdf")] {
+            export(one(), format, name).await.unwrap();
+            let bytes = fs::read(out.path().join(name)).unwrap();
+            let read =
+                extract::extract(&extract::Input { file_name: name, bytes: &bytes }).unwrap();
+            for words in
+                ["Lease", "deposit", "für", "Ελλάδα", "Россия", "the plan", "paid", "Work/Leases"]
+            {
+                assert!(read.body.contains(words), "{name} lacks {words}: {}", read.body);
+            }
+        }
+        let docx = fs::read(out.path().join("one.docx")).unwrap();
+        let read =
+            extract::extract(&extract::Input { file_name: "one.docx", bytes: &docx }).unwrap();
+        assert_eq!(read.attachments.len(), 1);
+        assert!(read.body.contains("# Part") && read.body.contains("| 1 | 2 |"), "{}", read.body);
+
+        // What goes wrong leaves nothing behind, and what was there stays.
+        let token = CancellationToken::new();
+        token.cancel();
+        let to = out.path().join("one.pdf");
+        let before = fs::read(&to).unwrap();
+        let error = engine
+            .export_as(one(), ExportFormat::Pdf, to.clone(), token, |_| ())
+            .await
+            .unwrap_err();
+        assert_eq!(error.code, engine::Code::Cancelled);
+        assert_eq!(fs::read(&to).unwrap(), before);
+        let error =
+            export(ExportNotes::Found("nosuchword".into()), ExportFormat::Html, "none.html")
+                .await
+                .unwrap_err();
+        assert_eq!(error.code, engine::Code::Invalid, "{error}");
+        assert!(!out.path().join("none.html").exists());
+        assert!(
+            fs::read_dir(out.path()).unwrap().all(|entry| !entry
+                .unwrap()
+                .file_name()
+                .to_string_lossy()
+                .ends_with(".part"))
+        );
         engine.close().await.unwrap();
     });
 }

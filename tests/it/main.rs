@@ -2,13 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests may")]
 
+mod containers;
 mod crash;
 mod data;
 mod faults;
+mod finding;
 mod import;
 mod isolation;
 mod jobs;
+mod model;
 mod notes;
+mod ranking;
 mod search;
 mod support;
 mod tidy;
+mod watch;

@@ -390,3 +390,113 @@ fn the_real_model_finds_what_shares_no_word() {
         engine.close().await.unwrap();
     });
 }
+
+#[test]
+fn synonyms_of_ones_own_find_each_other() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = open(dir.path()).await;
+        let car = save(&engine, "Garage", "the car is red").await;
+        let auto = save(&engine, "Werkstatt", "das Auto ist rot").await;
+        let vehicle = save(&engine, "Sale", "a motor vehicle and a bike").await;
+        let motor = save(&engine, "Boat", "the motor was bought with a vehicle").await;
+        settle(&engine).await;
+        assert_eq!(ids(&search(&engine, "car", Mode::Words).await), [car]);
+        let groups = vec![
+            vec!["car".into(), " Auto".into(), "auto".into(), "motor  vehicle".into()],
+            vec!["lonely".into(), " ".into()],
+        ];
+        let stored = engine.set_synonyms(groups).await.unwrap();
+        assert_eq!(stored, [["car", "Auto", "motor vehicle"]]);
+        assert_eq!(engine.synonyms().await.unwrap(), stored);
+        let check = async |text: &str, first: note::NoteId, others: &[note::NoteId]| {
+            let hits = search(&engine, text, Mode::Words).await;
+            let mut found = ids(&hits);
+            assert_eq!(found[0], first, "{text}: the word itself counts more");
+            found.sort();
+            assert_eq!(found, others, "{text}");
+            hits
+        };
+        let hits = check("cars", car, &[car, auto, vehicle]).await;
+        check("auto", auto, &[car, auto, vehicle]).await;
+        check("motor vehicle", vehicle, &[car, auto, vehicle, motor]).await;
+        let hit = hits.hits.iter().find(|hit| hit.head.id == vehicle).unwrap();
+        let marked: Vec<&str> =
+            hit.snippet.marks.iter().map(|mark| &hit.snippet.text[mark.clone()]).collect();
+        assert_eq!(marked, ["motor", "vehicle"]);
+        let why = engine.explain("cars".to_owned(), vehicle).await.unwrap().unwrap();
+        assert!(why.contains("cars (with synonyms: motor vehicle)"), "{why}");
+        engine.close().await.unwrap();
+
+        let engine = open(dir.path()).await;
+        assert_eq!(ids(&search(&engine, "car", Mode::Words).await).len(), 3, "they are kept");
+        let long = vec![vec!["a".repeat(101), "b".to_owned()]];
+        assert_eq!(engine.set_synonyms(long).await.unwrap_err().code, Code::Invalid);
+        assert_eq!(engine.synonyms().await.unwrap(), stored);
+        engine.set_synonyms(Vec::new()).await.unwrap();
+        assert_eq!(ids(&search(&engine, "car", Mode::Words).await), [car]);
+        engine.close().await.unwrap();
+    });
+}
+
+#[test]
+fn of_equally_good_notes_the_one_in_use_comes_first() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = open(dir.path()).await;
+        let mut made = Vec::new();
+        for _ in 0..3 {
+            made.push(save(&engine, "Flat", "the deposit is returned").await);
+        }
+        let better = save(&engine, "Deposit", "the deposit").await;
+        settle(&engine).await;
+        for mode in [Mode::Words, Mode::Both] {
+            assert_eq!(ids(&search(&engine, "deposit", mode).await)[1], made[0], "{mode:?}");
+        }
+        for _ in 0..3 {
+            engine.count_open(made[2]).await.unwrap();
+        }
+        engine.close().await.unwrap();
+        let engine = open(dir.path()).await;
+        for mode in [Mode::Words, Mode::Both] {
+            let hits = search(&engine, "deposit", mode).await;
+            assert_eq!(ids(&hits)[..2], [better, made[2]], "{mode:?}");
+            let why = &hits.hits[1].explanation;
+            assert!(why.contains("opened 3 times"), "{why}");
+        }
+        engine.delete(vec![made[2]]).await.unwrap();
+        assert!(engine.read(|read| read.opens()).await.unwrap().is_empty());
+        engine.close().await.unwrap();
+    });
+}
+
+#[test]
+fn own_notes_are_searched_for_by_title_and_passage() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = open(dir.path()).await;
+        for (title, body) in [
+            ("Lease -- flat (old)", "The landlord keeps three months of rent until May."),
+            ("Zoo", "Quokkas sleep under the bushes while the sun is high."),
+            ("Zoo", "We saw nothing but rain and went home by the early train."),
+            ("敷金", "敷金は退去後三十日以内に返還されます。"),
+        ] {
+            save(&engine, title, body).await;
+        }
+        settle(&engine).await;
+        let probes = engine.probes(10, 5).await.unwrap();
+        assert_eq!(probes, engine.probes(10, 5).await.unwrap(), "seeded");
+        assert_eq!(probes.len(), 8);
+        assert_eq!(engine.probes(2, 5).await.unwrap().len(), 4);
+        for mode in [Mode::Words, Mode::Both] {
+            let found = engine.findability(&probes, mode, &CancellationToken::new()).await.unwrap();
+            assert_eq!((found.asked, found.first), (8, 8), "{mode:?} {:?}", found.missed);
+            assert!((found.mrr() - 1.0).abs() < 1e-9);
+        }
+        let token = CancellationToken::new();
+        token.cancel();
+        let stopped = engine.findability(&probes, Mode::Words, &token).await;
+        assert_eq!(stopped.unwrap_err().code, Code::Cancelled);
+        engine.close().await.unwrap();
+    });
+}

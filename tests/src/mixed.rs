@@ -273,7 +273,12 @@ fn processes() -> Result<Vec<u32>> {
     for task in std::fs::read_dir("/proc/self/task")? {
         // A thread may have ended meanwhile.
         let children = std::fs::read_to_string(task?.path().join("children")).unwrap_or_default();
-        found.extend(children.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+        let children = children.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok());
+        // One that has been forked and runs no program of its own yet still counts all of its parent's memory.
+        found.extend(children.filter(|pid| {
+            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            line.split(|byte| *byte == 0).any(|argument| argument == confine::FLAG.as_bytes())
+        }));
     }
     Ok(found)
 }

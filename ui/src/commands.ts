@@ -13,7 +13,8 @@ export function commandsOf(w: Workspace, screen: { cyclePanes: (step: number) =>
     command("new-note", "New note", "Notes", ["Mod+N"], () => void w.newNote()),
     command("today", "Today’s note", "Notes", ["Mod+D"], () => void w.openToday()),
     command("import", "Import…", "Notes", ["Mod+Shift+I"], () => (w.sheet = "import")),
-    command("export", "Export all notes…", "Notes", [], () => void w.exportNotes()),
+    command("export-front", "Export the note or what the search found…", "Notes", [], () => w.exportFront()),
+    command("export", "Export all notes…", "Notes", [], () => w.exportAll()),
     command("move-note", "Move the note to…", "Notes", [], () => {
       const tab = w.tabs.active;
       const id = tab?.content.kind === "note" ? tab.content.noteId : tab?.selected;
@@ -42,6 +43,7 @@ export function commandsOf(w: Workspace, screen: { cyclePanes: (step: number) =>
     command("today-list", "Notes changed today", "Go", [], front(list("today"))),
     command("tasks", "Tasks", "Go", [], front(() => void w.tabs.show({ kind: "tasks" }))),
     command("imports", "Imports", "Go", [], front(() => void w.tabs.show({ kind: "imports", importId: null }))),
+    command("duplicates", "Find duplicate notes", "Go", [], front(() => void w.tabs.show({ kind: "duplicates" }))),
     command("trash", "Trash", "Go", [], front(list("trash"))),
     command("settings", "Settings", "App", ["Mod+,"], front(() => void w.tabs.show({ kind: "settings" }))),
     command("diagnostics", "Diagnostics", "App", [], front(() => void w.tabs.show({ kind: "diagnostics" }))),

@@ -1,5 +1,5 @@
 /** The window's own state: its tabs, its layout, and what the person may do in it. Wires the rooms together; knows no screen. */
-import { api, errorMessage, type NoteHead, type NoteId } from "./api";
+import { api, errorMessage, type ExportWhat, type NoteHead, type NoteId } from "./api";
 import { Library } from "./library/library.svelte";
 import type { TreeRow } from "./library/tree";
 import { FileDrop } from "./shared/fileDrop.svelte";
@@ -31,6 +31,7 @@ export class Workspace {
   ready = $state(false);
   firstRun = $state(false);
   sheet = $state<Sheet>(null);
+  exporting = $state.raw<{ what: ExportWhat; name: string } | null>(null);
   moving = $state.raw<{ ids: NoteId[]; what: string } | null>(null);
   sidebarWidth = $state(freshSession.sidebarWidth);
   sidebarHidden = $state(false);
@@ -64,12 +65,13 @@ export class Workspace {
   });
 
   readonly navigation: Navigation = {
-    openNote: (id, options) => void this.tabs.openNote(id, options?.query ?? "", options?.newTab ?? false),
+    openNote: (id, options) => this.openNote(id, options?.query ?? "", options?.newTab ?? false, options?.passage),
     openSearch: (text) => this.openSearch(text),
     openTasks: () => void this.tabs.show({ kind: "tasks" }),
     announce: (message) => this.notices.announce(message),
     toast: (message, action, kind) => this.notices.toast(message, action ?? null, kind),
     confirm: (options) => this.notices.confirm(options),
+    exportNotes: (what, name) => (this.exporting = { what, name }),
     setNoteTab: (tabId, state) => {
       const tab = this.tabs.get(tabId);
       if (!tab) return;
@@ -161,6 +163,12 @@ export class Workspace {
     else this.openSearch(text, mode);
   }
 
+  /** Opens a note that was asked for, and has it counted: searches put what is in use first. */
+  openNote(id: NoteId, query: string, newTab: boolean, passage?: Parameters<Tabs["openNote"]>[3]): void {
+    this.tabs.openNote(id, query, newTab, passage);
+    api.countOpen(id).catch((error: unknown) => this.fail("That this note is in use could not be noted", error));
+  }
+
   async newNote(notebook = this.currentNotebook, title = ""): Promise<void> {
     try {
       const saved = await api.createNote({ title, body: "", front_matter: "", tags: [], notebook, pinned: false });
@@ -232,6 +240,7 @@ export class Workspace {
       { label: "Open in a new tab", combo: "Mod+Enter", run: () => this.navigation.openNote(note.id, { newTab: true }) },
       { label: "Find notes like this", run: () => this.openSearch(`like:"${title}"`) },
       "separator",
+      { label: "Export…", run: () => (this.exporting = { what: { notes: [note.id] }, name: title }) },
       { label: "Move to…", run: () => (this.moving = { ids: [note.id], what: `“${title}”` }) },
       { label: "Move to the trash", danger: true, run: () => void this.trash([note.id]) },
     ]);
@@ -251,6 +260,7 @@ export class Workspace {
           { label: first.pinned ? "Unpin" : "Pin to the top", run: () => ids.forEach((id) => void this.setPinned(id, !first.pinned)) },
           { label: "Find notes like this", run: () => this.openSearch(`like:"${title}"`), disabled: notes.length > 1 },
           "separator",
+          { label: "Export…", run: () => (this.exporting = { what: { notes: ids }, name: notes.length === 1 ? title : what }) },
           { label: "Move to…", run: () => (this.moving = { ids, what }) },
           { label: "Move to the trash", combo: "Delete", danger: true, run: () => void this.trash(ids) },
         ];
@@ -276,12 +286,27 @@ export class Workspace {
     }
   }
 
-  async exportNotes(): Promise<void> {
-    try {
-      const where = await api.exportNotes();
-      if (where !== null) this.notices.toast(`Exported to ${where}`);
-    } catch (error) {
-      this.fail("The export did not work", error);
-    }
+  /** A folder's files vanished: says so wherever the person is. */
+  tellOfFolders(asking: readonly { path: string }[]): void {
+    const [folder] = asking;
+    if (!folder) return;
+    this.notices.toast(`Files are gone from ${folder.path}. What is to become of their notes?`, { label: "Decide", run: () => void this.tabs.show({ kind: "settings" }) });
+  }
+
+  exportAll(): void {
+    this.exporting = { what: "all", name: "all notes" };
+  }
+
+  /** What is in front: the note, or what the search found. */
+  exportFront(): void {
+    const tab = this.tabs.active;
+    if (tab?.content.kind === "note") this.exporting = { what: { notes: [tab.content.noteId] }, name: tab.label };
+    else if (tab?.content.kind === "search" && tab.content.text.trim()) this.exporting = { what: { query: tab.content.text }, name: tab.content.text.trim() };
+    else this.exportAll();
+  }
+
+  exported(where: string): void {
+    this.exporting = null;
+    this.notices.toast(`Exported to ${where}`);
   }
 }

@@ -1,9 +1,8 @@
 use std::path::PathBuf;
 
-use engine::{ExportProgress, ImportId, ImportRequest};
+use engine::{ImportId, ImportRequest};
 use tauri::AppHandle;
 use tauri_plugin_dialog::DialogExt;
-use tokio_util::sync::CancellationToken;
 
 use super::Slot;
 use crate::dto::{ImportItem, ImportItems, ImportStatus, OnChange};
@@ -89,17 +88,4 @@ pub(crate) async fn pick_import_paths(app: AppHandle, folders: bool) -> Result<V
     }
     let picked = receiver.await.map_err(ApiError::internal)?;
     picked.into_iter().map(|path| path.into_path().map_err(ApiError::internal)).collect()
-}
-
-/// Asks for a folder and exports into a new folder in it; tells where, or nothing if cancelled.
-#[tauri::command]
-pub(crate) async fn export_notes(app: AppHandle, slot: Slot<'_>) -> Result<Option<PathBuf>> {
-    let engine = slot.get().await?;
-    let (sender, receiver) = tokio::sync::oneshot::channel();
-    app.dialog().file().pick_folder(move |picked| drop(sender.send(picked)));
-    let Some(picked) = receiver.await.map_err(ApiError::internal)? else { return Ok(None) };
-    let name = jiff::Zoned::now().strftime("Commonplace %Y-%m-%d %H.%M.%S").to_string();
-    let dir = picked.into_path().map_err(ApiError::internal)?.join(name);
-    engine.export(dir.clone(), CancellationToken::new(), |_: ExportProgress| ()).await?;
-    Ok(Some(dir))
 }

@@ -1,6 +1,9 @@
 //! What the page may ask for: each command translates, calls the engine once, translates back.
 
+pub(crate) mod exports;
+pub(crate) mod folders;
 pub(crate) mod imports;
+pub(crate) mod model;
 pub(crate) mod notes;
 pub(crate) mod organise;
 pub(crate) mod search;

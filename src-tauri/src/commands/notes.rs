@@ -51,6 +51,11 @@ pub(crate) async fn get_note(slot: Slot<'_>, id: i64) -> Result<Note> {
 }
 
 #[tauri::command]
+pub(crate) async fn count_open(slot: Slot<'_>, id: i64) -> Result<()> {
+    Ok(slot.get().await?.count_open(NoteId(id)).await?)
+}
+
+#[tauri::command]
 pub(crate) async fn trash_notes(slot: Slot<'_>, ids: Vec<i64>) -> Result<()> {
     Ok(slot.get().await?.trash(self::ids(ids)).await?)
 }

@@ -61,6 +61,9 @@ pub(crate) async fn save_settings(
     if settings.meaning_on_battery != held.meaning_on_battery {
         engine.allow_meaning_on_battery(settings.meaning_on_battery).await?;
     }
+    if settings.search_history != held.search_history {
+        engine.keep_queries(settings.search_history).await?;
+    }
     store_settings(&engine, &Settings { hotkey: held.hotkey, hotkey_error: None, ..settings })
         .await?;
     present(&engine, &hotkey).await
@@ -80,6 +83,21 @@ pub(crate) async fn set_hotkey(
     let held = stored_settings(&engine).await?;
     store_settings(&engine, &Settings { hotkey, hotkey_error: None, ..held }).await?;
     present(&engine, &state).await
+}
+
+/// Groups of words and phrases that the person takes for the same.
+#[tauri::command]
+pub(crate) async fn get_synonyms(slot: Slot<'_>) -> Result<Vec<Vec<String>>> {
+    Ok(slot.get().await?.synonyms().await?)
+}
+
+/// Stores the groups and gives them as stored: without doubles and groups of fewer than two.
+#[tauri::command]
+pub(crate) async fn save_synonyms(
+    slot: Slot<'_>,
+    groups: Vec<Vec<String>>,
+) -> Result<Vec<Vec<String>>> {
+    Ok(slot.get().await?.set_synonyms(groups).await?)
 }
 
 #[tauri::command]

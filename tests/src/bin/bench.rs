@@ -16,13 +16,15 @@ use commonplace_tests::bare_onnx::BareOnnx;
 use commonplace_tests::crash::{Crashes, child_folder, work_until_killed};
 use commonplace_tests::desk::{Desk, desktop_binary, wait_for};
 use commonplace_tests::measure::{
-    Figure, TestBed, median, percentile, queries, run, time_searches, two_kilobytes,
+    Figure, LIMIT, TestBed, median, percentile, queries, run, time_searches, two_kilobytes,
 };
 use commonplace_tests::processes::Group;
 use commonplace_tests::{mixed, model_dir};
 use embed::{Embedder, LocalModel};
-use engine::{Engine, ImportRequest, Mode, ModelSource, Options, Reader, SearchRequest};
-use note::NoteDraft;
+use engine::{
+    Engine, ImportRequest, ListFilter, Mode, ModelSource, Options, Reader, SearchRequest,
+};
+use note::{NoteDraft, NoteHead};
 use tokio_util::sync::CancellationToken;
 
 #[derive(Parser)]
@@ -54,13 +56,15 @@ const SAVES: usize = 300;
 const FRESH_SAVES: usize = 60;
 const QUERIES: usize = 400;
 const STARTS: usize = 5;
+/// Notes that are asked about one by one.
+const NOTES: usize = 200;
 
 fn main() -> Result<()> {
-    bench(engine::reader())
+    bench(&engine::reader())
 }
 
 #[tokio::main]
-async fn bench(reader: Reader) -> Result<()> {
+async fn bench(reader: &Reader) -> Result<()> {
     if let Some(dir) = child_folder() {
         let model = model_dir().context("the model is not installed")?;
         return work_until_killed(&dir, ModelSource::Dir(model)).await;
@@ -494,6 +498,7 @@ impl Bench {
                 ),
             });
         }
+        figures.extend(finding(&engine, &queries).await?);
         if memory {
             figures.push(self.memory(&queries)?);
         }
@@ -538,6 +543,63 @@ impl Bench {
         engine.close().await?;
         Ok(figures)
     }
+}
+
+/// What is asked about one note among all: those near it, its passages; and which notes say the same.
+async fn finding(engine: &Engine, queries: &[(String, bool)]) -> Result<Vec<Figure>> {
+    let filter = ListFilter { limit: usize::MAX, ..ListFilter::default() };
+    let (total, heads) = engine.list(filter).await?;
+    let notes: Vec<NoteHead> = heads.into_iter().step_by((total / NOTES).max(1)).collect();
+    let (mut related, mut like, mut passages) = (Vec::new(), Vec::new(), Vec::new());
+    for (note, (query, _)) in notes.iter().zip(queries.iter().cycle()) {
+        let started = Instant::now();
+        engine.related(note.id, 8).await?;
+        related.push(millis(started));
+        let request = SearchRequest {
+            text: format!("like:\"{}\"", note.title),
+            limit: LIMIT,
+            ..SearchRequest::default()
+        };
+        let started = Instant::now();
+        engine.search(request, CancellationToken::new()).await?;
+        like.push(millis(started));
+        let started = Instant::now();
+        engine.passages(note.id, query.clone(), Mode::Both).await?;
+        passages.push(millis(started));
+    }
+    let started = Instant::now();
+    let found = engine.duplicates(|_| {}).await?;
+    let duplicates = started.elapsed().as_secs_f64();
+    let at_most = |name, value, unit, bound, detail| Figure {
+        name,
+        value,
+        unit,
+        bound,
+        at_most: true,
+        detail,
+    };
+    let notes = notes.len();
+    let p95 = |name, mut times: Vec<f64>| {
+        let middle = percentile(&mut times, 50);
+        let detail = format!("p50 {middle:.2} ms, {notes} notes");
+        at_most(name, percentile(&mut times, 95), "ms", 50.0, detail)
+    };
+    Ok(vec![
+        p95("related notes, 38,405 notes, p95", related),
+        p95("like: search, 38,405 notes, p95", like),
+        p95("passages of a hit, 38,405 notes, p95", passages),
+        at_most(
+            "duplicates among 38,405 notes",
+            duplicates,
+            "s",
+            15.0,
+            format!("{} groups, {} notes compared", found.found, found.compared),
+        ),
+    ])
+}
+
+fn millis(started: Instant) -> f64 {
+    started.elapsed().as_secs_f64() * 1000.0
 }
 
 const TOPICS: [&str; 4] = [

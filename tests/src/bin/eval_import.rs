@@ -6,13 +6,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
+use std::io::Cursor;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use extract::{Extracted, Input};
+use extract::{ExtractError, HEAD_BYTES, Input, Item, Outcome};
 use unicode_normalization::UnicodeNormalization;
 
 #[derive(Parser)]
@@ -57,19 +59,17 @@ fn main() -> Result<()> {
         "format", "recall", "precision", "other's", "precision"
     );
     for fixture in &fixtures {
-        if !extract::supported(&fixture.name) {
+        if !extract::supported(&fixture.name) && !extract::is_container(&fixture.name, &[]) {
             *outcomes.entry("of another type").or_default() += 1;
             continue;
         }
         let bytes = fs::read(&fixture.path)
             .with_context(|| format!("cannot read {}", fixture.path.display()))?;
         let start = Instant::now();
-        let read = std::panic::catch_unwind(|| {
-            extract::extract(&Input { file_name: &fixture.name, bytes: &bytes })
-        });
+        let read = std::panic::catch_unwind(|| text_of(&fixture.name, &bytes));
         slowest = slowest.max((start.elapsed(), fixture.name.clone()));
         let (outcome, text) = match read {
-            Ok(Ok(read)) => ("read", note_text(&read)),
+            Ok(Ok(text)) => ("read", text),
             Ok(Err(error)) => {
                 println!("{:<14} {:>7} {error}", fixture.format, "refused");
                 ("refused", String::new())
@@ -81,7 +81,7 @@ fn main() -> Result<()> {
         };
         *outcomes.entry(outcome).or_default() += 1;
         let Some(expected) = &fixture.expected else { continue };
-        let expected = words(&expected_text(expected)?);
+        let expected = words(&without_folders(&expected_text(expected)?));
         let ours = compare(&expected, &words(&text));
         let other = other_text(&fixture.path).map(|text| compare(&expected, &words(&text)));
         let theirs = other.map_or_else(|| format!("{:>7} {:>9}", "", ""), |score| shown(&score));
@@ -103,6 +103,15 @@ fn main() -> Result<()> {
         let others = mean(&column.others).map_or_else(String::new, |score| shown(&score));
         let ours = mean(&column.ours).map_or_else(String::new, |score| shown(&score));
         println!("{format:<14} {:>5} {found:>5} {ours}   {others}", column.ours.len());
+    }
+    for tool in ["pandoc", "pdftotext"] {
+        let there =
+            Command::new(tool).arg("-v").stdout(Stdio::null()).stderr(Stdio::null()).status();
+        if there.is_err() {
+            println!(
+                "{tool} is not installed: its column is empty (apt-get install pandoc poppler-utils)"
+            );
+        }
     }
     let share = good as f64 / all.max(1) as f64;
     println!(
@@ -141,9 +150,42 @@ fn fixtures(dir: &Path) -> Result<Vec<Fixture>> {
     Ok(lines.filter(|line| !line.trim().is_empty()).map(fixture).collect())
 }
 
-/// All that the note says: its title, its properties and its text.
-fn note_text(read: &Extracted) -> String {
-    [read.title.as_deref().unwrap_or_default(), &read.front_matter, &read.body].join("\n")
+/// All that the notes say that a file becomes: titles, properties, tags and texts.
+fn text_of(name: &str, bytes: &[u8]) -> std::result::Result<String, ExtractError> {
+    let mut texts = Vec::new();
+    let mut take = |read: extract::Extracted| {
+        let title = read.title.unwrap_or_default();
+        texts.push([title, read.front_matter, read.tags.join(" "), read.body].join("\n"));
+    };
+    if extract::is_container(name, &bytes[..bytes.len().min(HEAD_BYTES)]) {
+        let (mut skipped, mut failed) = (0, 0);
+        extract::read_container(name, &mut Cursor::new(bytes), &mut |item: Item| {
+            match item.outcome {
+                Outcome::Document(read) => take(*read),
+                Outcome::Attached => {}
+                Outcome::Skipped(_) => skipped += 1,
+                Outcome::Failed(_) => failed += 1,
+            }
+            ControlFlow::Continue(())
+        })?;
+        if skipped + failed > 0 {
+            println!("{name}: {skipped} items skipped, {failed} failed");
+        }
+    } else {
+        take(extract::extract(&Input { file_name: name, bytes })?);
+    }
+    Ok(texts.join("\n"))
+}
+
+/// The text with embeds by their files' names alone: the folder is another program's own.
+fn without_folders(text: &str) -> String {
+    let embed = |part: &str| {
+        let (target, rest) = part.split_once("]]").unwrap_or((part, ""));
+        format!("{} {rest}", target.rsplit('/').next().unwrap_or_default())
+    };
+    let mut parts = text.split("![[");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| format!("{text} {}", embed(part)))
 }
 
 /// The text of a file, or of all text files below a folder.

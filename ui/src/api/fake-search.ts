@@ -1,5 +1,5 @@
 /** Searching the fake's notes: substrings and a few filters, and a small table of kindred words that plays "by meaning". */
-import type { Chip, Corrected, FacetCount, Facets, Hit, Hits, IndexStatus, Mode, Note, Rescue, SearchRequest } from "./types";
+import type { Chip, Corrected, FacetCount, Facets, Hit, Hits, IndexStatus, Mode, Note, Passage, Rescue, SearchRequest, TextMatches } from "./types";
 
 export interface Searchable extends Note {
   hasOpenTask: boolean;
@@ -37,7 +37,7 @@ function parse(text: string): Term[] {
     if (key !== undefined && KEYS.has(key)) return { kind: "filter", key, value: raw.toLowerCase(), ...span };
     if (raw.startsWith("#") && raw.length > 1) return { kind: "filter", key: "tag", value: raw.slice(1).toLowerCase(), ...span };
     const value = (key === undefined ? raw : `${key}:${raw}`).toLowerCase();
-    return { kind: m[3] === undefined ? "word" : "phrase", key: "", value, ...span };
+    return { kind: m[3] === undefined ? "word" : "phrase", key: "", value: m[3] === undefined ? value.replace(/^\(+|[)*]+$/g, "") : value, ...span };
   });
 }
 
@@ -236,6 +236,39 @@ export function fakeSearch(request: SearchRequest, notes: Searchable[], degraded
     rescues: rescuesOf(request.text, request.mode, notes, found),
     corrected: found.corrected,
   };
+}
+
+/** The words of a query, and those kindred to them. */
+function soughtBy(query: string): { words: string[]; kindred: string[] } {
+  const words = parse(query).flatMap((t) => (t.kind === "filter" || t.negated ? [] : [t.value.replace(/[()*]/g, "")])).filter((w) => w !== "" && w !== "or");
+  return { words, kindred: KINDRED.filter((set) => set.some((k) => words.some((w) => w.length > 2 && k.includes(w)))).flat() };
+}
+
+export function fakePassages(body: string, text: string, mode: Mode): Passage[] {
+  const { words, kindred } = soughtBy(text);
+  return paragraphs(body)
+    .map((p) => {
+      const shown = plain(p.text).slice(0, 220);
+      const matches = mode === "meaning" ? 0 : marksOf(p.text, words).length;
+      const near = mode === "words" ? 0 : kindred.filter((k) => p.text.toLowerCase().includes(k)).length;
+      const first = matches > 0 ? (marksOf(p.text, words)[0]?.[0] ?? 0) : 0;
+      return {
+        heading_path: headingAbove(body, p.start),
+        snippet: { text: shown, marks: marksOf(shown, words) },
+        range: [p.start + first, p.end] as [number, number],
+        matches,
+        similarity: near > 0 ? 0.3 + near / 20 : null,
+        why: matches > 0 ? (near > 0 ? ("both" as const) : ("words" as const)) : ("meaning" as const),
+      };
+    })
+    .filter((p) => p.matches > 0 || p.similarity !== null)
+    .slice(0, 8);
+}
+
+/** Addresses of links are no text that is read. */
+export function fakeMatches(text: string, query: string, markdown: boolean): TextMatches {
+  const read = markdown ? text.replace(/\]\([^)]*\)/g, (address) => " ".repeat(address.length)) : text;
+  return { places: marksOf(read, soughtBy(query).words), complete: true };
 }
 
 function isThere(word: string, notes: Searchable[]): boolean {

@@ -1,21 +1,26 @@
 /** The whole Api in memory, for a browser with no shell: sample notes, substring search, imports that progress by themselves.
- *  The address picks a situation: ?first (first run), ?notes=5000, ?fail=listNotes,search (those calls reject), ?degraded, ?slow=ms. */
+ *  The address picks a situation: ?first (first run), ?folders (watched folders, one of them emptied), ?notes=5000, ?fail=listNotes,search (those calls reject), ?degraded, ?badmodel (a folder that does not fit), ?slow=ms. */
 import { sampleNotes } from "./fake-notes";
 import { fakeDiagnostics } from "./fake-diagnostics";
-import { fakeCount, fakeFacets, fakeSearch, type Searchable } from "./fake-search";
+import { fakeCount, fakeFacets, fakeMatches, fakePassages, fakeSearch, type Searchable } from "./fake-search";
 import type {
   Api,
   ApiError,
   Attachment,
+  ExportProgress,
+  Duplicates,
   Hit,
   ImportItem,
   ImportStatus,
   IndexStatus,
+  ModelChange,
+  ModelInfo,
   Note,
   NoteDraft,
   NoteHead,
   NoteId,
   NotesChanged,
+  PastQuery,
   Revision,
   Saved,
   SavedSearch,
@@ -23,6 +28,7 @@ import type {
   Task,
   Timestamp,
   Unlisten,
+  WatchedFolder,
 } from "./types";
 
 const DAY = 86_400_000;
@@ -88,13 +94,23 @@ export function fakeApi(): Api {
   const notesChanged = new Listeners<NotesChanged>();
   const indexStatus = new Listeners<IndexStatus>();
   const importProgress = new Listeners<ImportStatus>();
+  const exportProgress = new Listeners<ExportProgress>();
+  let exportCancelled = false;
+  const foldersChanged = new Listeners<WatchedFolder[]>();
+  let folders: WatchedFolder[] = params.has("folders") ? sampleFolders() : [];
   const opened = new Listeners<{ id: NoteId; query: string }>();
   const quickShown = new Listeners<void>();
+  const duplicatesProgress = new Listeners<number>();
   const fileDrop = new Listeners<{ kind: "over" | "drop" | "leave"; paths: string[]; x: number; y: number }>();
   let nextId = 1;
   let seq = 0;
   let firstRun = params.has("first");
   let statusChange: Partial<IndexStatus> = {};
+  let queries: PastQuery[] = [];
+  let cancelDuplicates = (): void => undefined;
+  let synonyms: string[][] = [];
+  let model: ModelInfo | null = null;
+  let modelChange: ModelChange | null = null;
   let settings: Settings = {
     theme: "system",
     hotkey: "Ctrl+Alt+Space",
@@ -107,10 +123,20 @@ export function fakeApi(): Api {
       { name: "Open tasks at home", text: "is:todo in:Home", mode: "words" },
       { name: "Money back", text: "get money back", mode: "both" },
     ],
+    search_history: true,
     data_dir: "/home/you/.local/share/commonplace",
     version: "0.1.0",
     font_size: 16,
   };
+
+  function setFolders(next: WatchedFolder[]): void {
+    folders = next;
+    foldersChanged.emit(structuredClone(folders));
+  }
+
+  function changeFolder(id: number, change: Partial<WatchedFolder>): void {
+    setFolders(folders.map((folder) => (folder.id === id ? { ...folder, ...change } : folder)));
+  }
 
   const now = (): Timestamp => Date.now();
   const fail = (code: ApiError["code"], message: string): ApiError => ({ code, message });
@@ -192,8 +218,27 @@ export function fakeApi(): Api {
       message: null,
       read_only: false,
       unwritable: false,
+      model: model?.name ?? null,
+      model_change: modelChange && { ...modelChange, state: settings.meaning_paused ? "paused" : modelChange.state },
       ...statusChange,
     };
+  }
+
+  /** Goes on a fifth of the notes at a time, unless it is paused or given up. */
+  function changeModel(next: ModelInfo | null): void {
+    const change: ModelChange = { model: next?.name ?? null, pending: alive().length, state: "rebuilding", message: null };
+    modelChange = change;
+    const step = (): void => {
+      if (modelChange !== change) return;
+      if (!settings.meaning_paused) change.pending -= Math.ceil(alive().length / 5);
+      if (change.pending <= 0) {
+        model = next;
+        modelChange = null;
+      } else setTimeout(step, 400);
+      indexStatus.emit(status());
+    };
+    setTimeout(step, 400);
+    indexStatus.emit(status());
   }
 
   function save(note: Stored, draft: NoteDraft): Saved {
@@ -257,6 +302,14 @@ export function fakeApi(): Api {
         { created: at - 2 * DAY, updated: at, kind: sample.kind ?? "note" },
       );
     }
+    // Imported twice, and changed a little since.
+    if (params.has("duplicates"))
+      for (const sample of sampleNotes.slice(0, 3)) {
+        const draft = { title: sample.title, front_matter: "", tags: sample.tags, notebook: "Archive", pinned: false };
+        const at = now() - (sample.daysAgo + 40) * DAY;
+        put({ ...draft, body: `${sample.body.replace("30 days", "31 days").replace("flat", "apartment")}\n\nScanned in October.` }, { created: at, updated: at, kind: "note" });
+        if (sample === sampleNotes[0]) put({ ...draft, body: sample.body }, { created: at, updated: at - DAY, kind: "note" });
+      }
     const extra = Number(params.get("notes") ?? 0);
     for (let i = 0; i < extra; i++) {
       put(
@@ -362,6 +415,27 @@ export function fakeApi(): Api {
     changed(ids);
   }
 
+  /** Notes that share four of five words with the one changed last. */
+  function duplicates(): Duplicates {
+    const left = alive().sort((a, b) => b.updated - a.updated || a.id - b.id);
+    const wordsOf = (n: Stored): Set<string> => new Set(n.body.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []);
+    const likeness = (a: Set<string>, b: Set<string>): number => {
+      const shared = [...a].filter((w) => b.has(w)).length;
+      return shared / (a.size + b.size - shared || 1);
+    };
+    const groups: Duplicates["groups"] = [];
+    const taken = new Set<NoteId>();
+    for (const first of left.slice(0, 200)) {
+      const own = wordsOf(first);
+      if (taken.has(first.id) || own.size < 4) continue;
+      const alike = left.slice(0, 200).filter((n) => n.id !== first.id && !taken.has(n.id) && likeness(own, wordsOf(n)) >= 0.8);
+      if (alike.length === 0) continue;
+      groups.push([first, ...alike].map((n) => ({ note: head(n), chars: n.body.length, likeness: likeness(own, wordsOf(n)), identical: n.title === first.title && n.body === first.body })));
+      for (const n of [first, ...alike]) taken.add(n.id);
+    }
+    return { groups, found: groups.length, compared: left.length };
+  }
+
   seed();
 
   const api: Api = {
@@ -376,6 +450,7 @@ export function fakeApi(): Api {
       if (baseRevision !== note.revision && differs) throw fail("conflict", "This note was changed elsewhere in the meantime.");
       return save(note, draft);
     },
+    countOpen: async () => undefined,
     getNote: async (id) => structuredClone({ ...need(id), revisions: undefined }) as Note,
     listNotes: async ({ view, name, sort, offset, limit }) => {
       const chosen = [...notes.values()].filter((n) => {
@@ -528,6 +603,25 @@ export function fakeApi(): Api {
     facets: async ({ text }) => fakeFacets(text, searchable()),
     countHits: async (texts) => texts.map((text) => fakeCount(text, "both", searchable())),
     cancelSearch: async () => undefined,
+    passages: async (id, text, mode) => fakePassages(need(id).body, text, mode),
+    findMatches: async (text, query, markdown) => fakeMatches(text, query, markdown),
+    pastQueries: async () => structuredClone(queries),
+    rememberQuery: async (text, mode) => {
+      if (settings.search_history) queries = [{ text, mode, asked: now() }, ...queries.filter((q) => q.text !== text || q.mode !== mode)];
+    },
+    forgetQuery: async (text, mode) => void (queries = queries.filter((q) => q.text !== text || q.mode !== mode)),
+    forgetQueries: async () => void (queries = []),
+    findDuplicates: async () => {
+      let cancelled = false;
+      cancelDuplicates = () => (cancelled = true);
+      for (let step = 1; step <= 5; step++) {
+        await new Promise((resolve) => setTimeout(resolve, 40 + slow));
+        if (cancelled) throw fail("busy", "Cancelled.");
+        duplicatesProgress.emit(step / 5);
+      }
+      return duplicates();
+    },
+    cancelDuplicates: async () => cancelDuplicates(),
     startImport: async (paths, notebook) => {
       const items: ImportItem[] = paths.flatMap((path): ImportItem[] => {
         if (/\.\w+$/.test(path)) return [{ path, state: "pending", reason: null, note: null }];
@@ -583,15 +677,47 @@ export function fakeApi(): Api {
       importProgress.emit({ ...job.status });
     },
     pickImportPaths: async (folders) => (folders ? ["/home/you/Documents/Vault"] : ["/home/you/Documents/Report.pdf", "/home/you/Documents/broken.docx"]),
-    exportNotes: async () => "/home/you/Documents/Commonplace export",
+    exportNotes: async (request) => {
+      const ends: Record<string, string> = { folder: "", archive: ".zip", markdown: ".md", html: ".html", pdf: ".pdf", docx: ".docx" };
+      exportCancelled = false;
+      for (let done = 0; done <= 4; done++) {
+        if (exportCancelled) return null;
+        exportProgress.emit({ done, total: 4 });
+        await new Promise((resolve) => setTimeout(resolve, 120));
+      }
+      return `/home/you/Documents/${request.name}${ends[request.format]}`;
+    },
+    cancelExport: async () => void (exportCancelled = true),
+    saveAttachment: async () => true,
+    listFolders: async () => structuredClone(folders),
+    watchFolder: async (path, notebook) => {
+      if (folders.some((folder) => folder.path === path)) throw fail("invalid", `${path} is a watched folder already`);
+      const id = 1 + Math.max(0, ...folders.map((folder) => folder.id));
+      const folder: WatchedFolder = { id, path, notebook, state: "catching_up", files: 0, conflicts: 0, question: null, problems: [] };
+      setFolders([...folders, folder]);
+      setTimeout(() => changeFolder(id, { state: "in_step", files: 12 }), 300);
+      return id;
+    },
+    unwatchFolder: async (id) => setFolders(folders.filter((folder) => folder.id !== id)),
+    pauseFolder: async (id, paused) => changeFolder(id, { state: paused ? "paused" : "in_step" }),
+    answerFolder: async (id, answer) => {
+      if (answer !== "look_again") changeFolder(id, { state: "in_step", question: null, files: answer === "trash" ? 0 : 214 });
+    },
     getStatus: async () => status(),
     diagnostics: async () => fakeDiagnostics({ status: status(), settings, seq, trashed: notes.size - alive().length, searches: calls.filter((c) => c.name === "search").length }),
     getSettings: async () => structuredClone(settings),
     saveSettings: async (next) => {
+      if (!next.search_history) queries = [];
       settings = { ...structuredClone(next), data_dir: settings.data_dir, version: settings.version };
       indexStatus.emit(status());
       changed([]);
       return structuredClone(settings);
+    },
+    getSynonyms: async () => structuredClone(synonyms),
+    saveSynonyms: async (groups) => {
+      const clean = groups.map((group) => [...new Set(group.map((word) => word.trim()).filter(Boolean))]);
+      synonyms = clean.filter((group) => group.length > 1);
+      return structuredClone(synonyms);
     },
     setHotkey: async (hotkey) => {
       const taken = hotkey === "Ctrl+Alt+T";
@@ -618,6 +744,23 @@ export function fakeApi(): Api {
       };
       step();
     },
+    getModel: async () => structuredClone(model),
+    pickModelFolder: async () => "/home/you/Models/multilingual-e5-small",
+    previewModel: async (dir) => {
+      if (params.has("badmodel")) throw fail("invalid", `${dir}/tokenizer.json: there is no such file, and a model folder needs it`);
+      return { model: { dir, name: dir.split("/").pop() ?? dir, dims: 384, usage: { query_prefix: "query: ", passage_prefix: "passage: ", languages: [] } }, seconds: 420 };
+    },
+    setModel: async (dir, usage) => changeModel({ dir, name: dir.split("/").pop() ?? dir, dims: 384, usage: structuredClone(usage) }),
+    resetModel: async () => changeModel(null),
+    cancelModelChange: async () => {
+      modelChange = null;
+      indexStatus.emit(status());
+    },
+    listModels: async () => [
+      { repository: "intfloat/multilingual-e5-small", page: "https://huggingface.co/intfloat/multilingual-e5-small/tree/main", dims: 384, files: ["onnx/model.onnx"], languages: "many languages", licence: "MIT", megabytes: 472 },
+      { repository: "Xenova/bge-small-en-v1.5", page: "https://huggingface.co/Xenova/bge-small-en-v1.5/tree/main", dims: 384, files: ["onnx/model.onnx"], languages: "English", licence: "MIT", megabytes: 132 },
+    ],
+    getForeignLanguage: async (id) => (model === null && /[\u3040-\u30ff]/.test(notes.get(id)?.body ?? "") ? "Japanese" : null),
     deleteWelcome: async () => undefined,
     firstRun: async () => firstRun,
     createWelcome: async () => {
@@ -632,6 +775,9 @@ export function fakeApi(): Api {
     onNotesChanged: notesChanged.add,
     onIndexStatus: indexStatus.add,
     onImportProgress: importProgress.add,
+    onExportProgress: exportProgress.add,
+    onFolders: foldersChanged.add,
+    onDuplicatesProgress: duplicatesProgress.add,
     onOpenNote: opened.add,
     onCloseRequested: () => () => undefined,
     onQuickShown: quickShown.add,
@@ -669,6 +815,22 @@ export function fakeApi(): Api {
   }
 
   return observed(api, { failing, slow, calls });
+}
+
+function sampleFolders(): WatchedFolder[] {
+  return [
+    { id: 1, path: "/home/you/Documents/Notes", notebook: "Notes", state: "in_step", files: 1204, conflicts: 1, question: null, problems: [] },
+    {
+      id: 2,
+      path: "/media/you/stick/Vault",
+      notebook: "Vault",
+      state: "asking",
+      files: 214,
+      conflicts: 0,
+      question: { missing: 214, of: 214, examples: ["Journal/2026-01-01.md", "Lease.md", "Moving out.md", "Recipes/Sourdough.md", "Taxes.md"] },
+      problems: [{ path: "Private/Diary.md", reason: "cannot be read: Permission denied" }],
+    },
+  ];
 }
 
 /** Wraps each call so that it is recorded, may be slowed, and may be made to fail. */

@@ -16,6 +16,11 @@ import type { Chip } from "./generated/Chip";
 import type { Rescue } from "./generated/Rescue";
 import type { Corrected } from "./generated/Corrected";
 import type { Hits } from "./generated/Hits";
+import type { Passage } from "./generated/Passage";
+import type { TextMatches } from "./generated/TextMatches";
+import type { PastQuery } from "./generated/PastQuery";
+import type { Duplicate } from "./generated/Duplicate";
+import type { Duplicates } from "./generated/Duplicates";
 import type { FacetsRequest } from "./generated/FacetsRequest";
 import type { FacetCount } from "./generated/FacetCount";
 import type { Facets } from "./generated/Facets";
@@ -23,6 +28,13 @@ import type { IndexStatus } from "./generated/IndexStatus";
 import type { ImportStatus } from "./generated/ImportStatus";
 import type { ImportItem } from "./generated/ImportItem";
 import type { ImportItems } from "./generated/ImportItems";
+import type { ExportRequest } from "./generated/ExportRequest";
+import type { ExportWhat } from "./generated/ExportWhat";
+import type { ExportProgress } from "./generated/ExportProgress";
+import type { WatchedFolder } from "./generated/WatchedFolder";
+import type { FolderAnswer } from "./generated/FolderAnswer";
+import type { FolderQuestion } from "./generated/FolderQuestion";
+import type { FolderProblem } from "./generated/FolderProblem";
 import type { Task } from "./generated/Task";
 import type { Backlink } from "./generated/Backlink";
 import type { RevisionHead } from "./generated/RevisionHead";
@@ -33,12 +45,22 @@ import type { Sidebar } from "./generated/Sidebar";
 import type { SavedSearch } from "./generated/SavedSearch";
 import type { NameCompletion } from "./generated/NameCompletion";
 import type { Settings } from "./generated/Settings";
+import type { ModelUsage } from "./generated/ModelUsage";
+import type { ModelInfo } from "./generated/ModelInfo";
+import type { ModelPreview } from "./generated/ModelPreview";
+import type { ModelChange } from "./generated/ModelChange";
+import type { CatalogueModel } from "./generated/CatalogueModel";
 import type { NotesChanged } from "./generated/NotesChanged";
 import type { Diagnostics } from "./generated/Diagnostics";
 import type { OperationLatency } from "./generated/OperationLatency";
 import type { LatencyBucket } from "./generated/LatencyBucket";
 
 export type {
+  ModelUsage,
+  ModelInfo,
+  ModelPreview,
+  ModelChange,
+  CatalogueModel,
   ErrorCode,
   ApiError,
   NoteDraft,
@@ -56,6 +78,11 @@ export type {
   Rescue,
   Corrected,
   Hits,
+  Passage,
+  TextMatches,
+  PastQuery,
+  Duplicate,
+  Duplicates,
   FacetsRequest,
   FacetCount,
   Facets,
@@ -63,6 +90,13 @@ export type {
   ImportStatus,
   ImportItem,
   ImportItems,
+  ExportRequest,
+  ExportWhat,
+  ExportProgress,
+  WatchedFolder,
+  FolderAnswer,
+  FolderQuestion,
+  FolderProblem,
   Task,
   Backlink,
   RevisionHead,
@@ -88,6 +122,8 @@ export interface Api {
   createNote(draft: NoteDraft): Promise<Saved>;
   saveNote(id: NoteId, baseRevision: number, draft: NoteDraft): Promise<Saved>;
   getNote(id: NoteId): Promise<Note>;
+  /** Counts that the person opened a note: of equally good hits, the ones in use come first. */
+  countOpen(id: NoteId): Promise<void>;
   listNotes(request: ListRequest): Promise<NoteList>;
   trashNotes(ids: NoteId[]): Promise<void>;
   restoreNotes(ids: NoteId[]): Promise<void>;
@@ -120,6 +156,19 @@ export interface Api {
   countHits(texts: string[]): Promise<number[]>;
   cancelSearch(tab: string): Promise<void>;
   startImport(paths: string[], notebook: string, onChange: Settings["on_change"]): Promise<number>;
+  /** The best passages of one note for a query, in the order in which they stand there. */
+  passages(note: NoteId, text: string, mode: Mode): Promise<Passage[]>;
+  /** Every place in a text that matches a query by words; `markdown`: it is a note’s body, of which only what is read counts. */
+  findMatches(text: string, query: string, markdown: boolean): Promise<TextMatches>;
+  /** The latest first. */
+  pastQueries(): Promise<PastQuery[]>;
+  /** Does nothing while no history is wanted. */
+  rememberQuery(text: string, mode: Mode): Promise<void>;
+  forgetQuery(text: string, mode: Mode): Promise<void>;
+  forgetQueries(): Promise<void>;
+  /** Groups of nearly identical notes; rejects with `busy` after cancelDuplicates. */
+  findDuplicates(): Promise<Duplicates>;
+  cancelDuplicates(): Promise<void>;
   listImports(): Promise<ImportStatus[]>;
   getImportItems(id: number, state: string | null, offset: number, limit: number): Promise<ImportItems>;
   cancelImport(id: number): Promise<void>;
@@ -128,13 +177,27 @@ export interface Api {
   retryImport(id: number): Promise<number>;
   undoImport(id: number): Promise<void>;
   pickImportPaths(folders: boolean): Promise<string[]>;
-  /** Asks for a folder; null when cancelled, else where the notes went. */
-  exportNotes(): Promise<string | null>;
+  /** Asks where to; null when cancelled, else where the notes went. */
+  exportNotes(request: ExportRequest): Promise<string | null>;
+  cancelExport(): Promise<void>;
+  /** Asks where to; false when cancelled. */
+  saveAttachment(digest: string, name: string): Promise<boolean>;
+  listFolders(): Promise<WatchedFolder[]>;
+  /** An empty notebook means one of the folder’s name. */
+  watchFolder(path: string, notebook: string): Promise<number>;
+  /** Files and notes stay as they are. */
+  unwatchFolder(id: number): Promise<void>;
+  pauseFolder(id: number, paused: boolean): Promise<void>;
+  answerFolder(id: number, answer: FolderAnswer): Promise<void>;
   getStatus(): Promise<IndexStatus>;
   diagnostics(): Promise<Diagnostics>;
   getSettings(): Promise<Settings>;
   saveSettings(settings: Settings): Promise<Settings>;
   setHotkey(hotkey: string): Promise<Settings>;
+  /** Groups of words and phrases that mean the same: a note with one is found by the others. */
+  getSynonyms(): Promise<string[][]>;
+  /** Gives the groups as stored, without doubles and groups of fewer than two; `invalid` says what is too long. */
+  saveSynonyms(groups: string[][]): Promise<string[][]>;
   /** The bytes travel as a raw body. */
   addAttachment(note: NoteId, name: string, bytes: Uint8Array): Promise<Attachment>;
   /** A file on the disk, which the shell reads. */
@@ -146,6 +209,19 @@ export interface Api {
   getSession(): Promise<string>;
   saveSession(json: string): Promise<void>;
   rebuildIndexes(): Promise<void>;
+  /** The model folder that was picked; null: the model that comes with the app. */
+  getModel(): Promise<ModelInfo | null>;
+  /** Asks for a folder; null when cancelled. */
+  pickModelFolder(): Promise<string | null>;
+  /** Tries a model folder out; an error names the file that is missing or wrong. Nothing is changed. */
+  previewModel(dir: string): Promise<ModelPreview>;
+  setModel(dir: string, usage: ModelUsage): Promise<void>;
+  resetModel(): Promise<void>;
+  cancelModelChange(): Promise<void>;
+  /** Models that can be downloaded, by the person. */
+  listModels(): Promise<CatalogueModel[]>;
+  /** The name of a note's language, if the model was not taught it. */
+  getForeignLanguage(id: NoteId): Promise<string | null>;
   deleteWelcome(): Promise<void>;
   firstRun(): Promise<boolean>;
   createWelcome(): Promise<void>;
@@ -159,6 +235,10 @@ export interface Api {
   onNotesChanged(f: (e: NotesChanged) => void): Unlisten;
   onIndexStatus(f: (s: IndexStatus) => void): Unlisten;
   onImportProgress(f: (s: ImportStatus) => void): Unlisten;
+  onExportProgress(f: (progress: ExportProgress) => void): Unlisten;
+  onFolders(f: (folders: WatchedFolder[]) => void): Unlisten;
+  /** How far findDuplicates is, 0 to 1. */
+  onDuplicatesProgress(f: (share: number) => void): Unlisten;
   onOpenNote(f: (e: { id: NoteId; query: string }) => void): Unlisten;
   onCloseRequested(f: () => void): Unlisten;
   onQuickShown(f: () => void): Unlisten;

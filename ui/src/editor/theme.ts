@@ -113,6 +113,7 @@ export const editorTheme = EditorView.theme({
   ".cm-table-line .cm-tag": { padding: "0", fontSize: "1em" },
 
   ".cm-term": { backgroundColor: "var(--mark)", color: "var(--mark-text)", borderRadius: "2px" },
+  ".cm-term-current": { backgroundColor: "var(--accent)", color: "var(--on-accent)" },
   ".cm-rule": { display: "inline-block", width: "100%", height: "1px", verticalAlign: "middle", backgroundColor: "var(--line-strong)" },
   ".cm-embed-image": { display: "block", maxWidth: "100%", height: "auto", borderRadius: "6px", margin: "0.4em 0", textIndent: "0" },
   ".cm-embed-chip": {

@@ -3,7 +3,6 @@ import type { NoteDraft } from "../api";
 import { diffTexts } from "./diff";
 import { mergeDrafts, mergeText } from "./merge";
 import { readProperties } from "./properties";
-import { queryWords } from "./terms";
 
 describe("merging text", () => {
   const cases: [base: string, mine: string, theirs: string, merged: string | null][] = [
@@ -63,14 +62,4 @@ it("reads front matter", () => {
     { name: "aliases", value: "One, Two" },
     { name: "empty", value: "" },
   ]);
-});
-
-it.each([
-  ["landlord deposit", ["landlord", "deposit"]],
-  ['"exact words" tag:home -draft #home in:"My notes"', ["exact", "words"]],
-  ["a OR (b AND -c) due<2026-03 NOT d", ["a", "b"]],
-  ["sear*", ["sear"]],
-  ["", []],
-])("words of the query %s", (query, words) => {
-  expect(queryWords(query)).toEqual(words);
 });

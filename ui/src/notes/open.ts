@@ -45,6 +45,13 @@ export function openFile(navigation: Navigation, digest: string, name: string): 
   });
 }
 
+export function saveFile(navigation: Navigation, digest: string, name: string): void {
+  api.saveAttachment(digest, name).then(
+    (saved) => saved && navigation.toast(`${name} saved.`),
+    (error: unknown) => navigation.toast(`${name} could not be saved: ${errorMessage(error)}`, undefined, "error"),
+  );
+}
+
 export function searchTag(navigation: Navigation, tag: string): void {
   navigation.openSearch(/\s/.test(tag) ? `tag:"${tag}" ` : `tag:${tag} `);
 }

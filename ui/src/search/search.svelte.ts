@@ -1,5 +1,5 @@
 /** One search tab's state: its query, its hits page by page, and what is selected. Knows nothing of the screen. */
-import { api, errorMessage, type Chip, type Corrected, type Hit, type Hits, type Mode, type NoteId, type Rescue } from "../api";
+import { api, errorMessage, type Chip, type Corrected, type Hit, type Hits, type Mode, type NoteId, type Passage, type Rescue } from "../api";
 
 const PAGE = 50;
 /** So far down a refresh asks from the first hit on; deeper only for what is in view, or it would get dearer with every row. */
@@ -18,7 +18,17 @@ export interface Fresh {
   moved: boolean;
 }
 
+/** A hit with its passages below it; null: they are on their way. */
+export interface Unfolded {
+  passages: Passage[] | null;
+  error: string;
+  /** When the note was last changed, as the passages know it. */
+  updated: number;
+}
+
 export class Search {
+  #typing = $state(false);
+  /** The whole query. */
   text = $state("");
   mode = $state<Mode>("both");
   phase = $state<Phase>("idle");
@@ -43,11 +53,27 @@ export class Search {
   answered = $state("");
   selectedIndex = $derived(this.#indexOf(this.selected));
   selectedHit = $derived(this.at(this.selectedIndex) ?? null);
+  /** Hits with their passages below them. */
+  unfolded = $state.raw<ReadonlyMap<NoteId, Unfolded>>(new Map());
+  /** The selected passage of the selected hit; -1: the hit itself. */
+  passage = $state(-1);
+  selectedPassage = $derived(this.passagesOf(this.selected)[this.passage] ?? null);
+  /** Why the selected hit is there is shown below it. */
+  explaining = $state(false);
+  /** The queries within whose hits is searched, the innermost last. */
+  #outer = $state.raw<{ text: string; typing: boolean }[]>([]);
+  /** The query within whose hits is searched, as it was typed. */
+  outer = $derived(this.#outer.at(-1)?.text ?? "");
+  /** The part of the query that stands for them, in parentheses; empty: there are none. */
+  within = $derived(this.#outer.length > 0 ? inParentheses(this.#outer.at(-1)) : "");
+  /** What of the query is typed, beside that part. */
+  typed = $derived(this.text.slice(this.within.length).replace(/^ /, ""));
+  /** The query as it finds the words to mark; empty: there are none. */
+  marking = $derived(this.terms.length === 0 ? "" : [wholeWords(this.answered, this.#typing), ...this.corrected.flatMap((c) => c.used)].join(" "));
   readonly tab: string;
   #pages = $state.raw<ReadonlyMap<number, Hit[]>>(new Map());
   /** Every request has its own; an answer that is not to the latest is dropped. */
   #generation = 0;
-  #typing = false;
   #waiting = new Set<number>();
   /** The question that is on its way, other than a refresh. */
   #asking: Promise<void> | null = null;
@@ -84,19 +110,40 @@ export class Search {
     return this.#indexOf(note);
   }
 
+  passagesOf(note: NoteId | null): readonly Passage[] {
+    return (note === null ? null : this.unfolded.get(note)?.passages) ?? [];
+  }
+
   /** What the person types: searched at once, at every keystroke. */
-  type(text: string): Promise<void> {
-    this.text = text;
+  type(typed: string): Promise<void> {
+    this.text = this.within === "" ? typed : `${this.within} ${typed}`;
     this.#typing = true;
     return this.#start(null);
   }
 
   /** A whole query from elsewhere: a saved search, a suggestion, a removed chip. */
   set(text: string, mode: Mode = this.mode): Promise<void> {
+    if (this.within !== "" && text !== this.within && !text.startsWith(`${this.within} `)) this.#outer = [];
     this.text = text;
     this.mode = mode;
     this.#typing = false;
     return this.#start(null);
+  }
+
+  /** What is typed next narrows the present hits. */
+  searchWithin(): Promise<void> {
+    if (this.typed.trim() === "") return Promise.resolve();
+    this.#outer = [...this.#outer, { text: this.text.trim(), typing: this.#typing }];
+    return this.set(this.within);
+  }
+
+  /** Back to the query within whose hits was searched; what was typed since stays. */
+  leaveWithin(): Promise<void> {
+    const outer = this.#outer.at(-1);
+    if (!outer) return Promise.resolve();
+    const text = `${outer.text} ${this.typed}`.trim();
+    this.#outer = this.#outer.slice(0, -1);
+    return this.set(text);
   }
 
   /** The first search of a restored tab: its selection is kept if it is still among the hits. */
@@ -121,6 +168,9 @@ export class Search {
     const hits = await this.#ask(generation, 0, PAGE);
     if (!hits) return;
     this.#window = [0, 1];
+    this.unfolded = new Map();
+    this.passage = -1;
+    this.explaining = false;
     this.selected = keep !== null && hits.hits.some((h) => h.note === keep) ? keep : (hits.hits[0]?.note ?? null);
     this.#show(hits, 0);
     this.#chosen = this.selectedIndex > 0;
@@ -154,7 +204,40 @@ export class Search {
     if (!hits) return generation === this.#generation;
     if (failed || this.rows === 0) this.#show(hits, from);
     else this.#compare(hits, from, atRest && !this.#chosen);
+    for (const [note, { passages, updated }] of this.unfolded) {
+      const now = hits.hits.find((h) => h.note === note);
+      if (now && passages && now.updated !== updated) void this.#loadPassages(now);
+    }
     return true;
+  }
+
+  /** Shows a hit's passages below it. */
+  unfold(hit: Hit): Promise<void> {
+    if (this.unfolded.has(hit.note)) return Promise.resolve();
+    this.#setUnfolded(hit, null, "");
+    return this.#loadPassages(hit);
+  }
+
+  fold(note: NoteId): void {
+    this.unfolded = new Map([...this.unfolded].filter(([id]) => id !== note));
+    if (note === this.selected) this.passage = -1;
+  }
+
+  #setUnfolded(hit: Hit, passages: Passage[] | null, error: string): void {
+    this.unfolded = new Map([...this.unfolded, [hit.note, { passages, error, updated: hit.updated }]]);
+  }
+
+  async #loadPassages(hit: Hit): Promise<void> {
+    const asked = this.answered;
+    const still = (): boolean => asked === this.answered && this.unfolded.has(hit.note);
+    try {
+      const passages = await api.passages(hit.note, this.marking || wholeWords(asked, this.#typing), this.mode);
+      if (!still()) return;
+      this.#setUnfolded(hit, passages, "");
+      if (hit.note === this.selected) this.passage = Math.min(this.passage, passages.length - 1);
+    } catch (error) {
+      if (still()) this.#setUnfolded(hit, [], errorMessage(error));
+    }
   }
 
   #compare(hits: Hits, page: number, atRest: boolean): void {
@@ -293,6 +376,8 @@ export class Search {
     this.rescues = [];
     this.corrected = [];
     this.selected = null;
+    this.unfolded = new Map();
+    this.passage = -1;
   }
 
   /** Adds a filter or a word to what is there. */
@@ -305,15 +390,23 @@ export class Search {
     return this.set(withoutRange(this.text, chip.start, chip.end));
   }
 
-  select(index: number): void {
+  select(index: number, passage = -1): void {
     const hit = this.at(Math.max(0, Math.min(this.rows - 1, index)));
     if (!hit) return;
+    if (hit.note !== this.selected) this.explaining = false;
     this.selected = hit.note;
+    this.passage = passage;
     this.#chosen = true;
   }
 
-  move(step: number): void {
-    this.select(this.selectedIndex < 0 ? 0 : this.selectedIndex + step);
+  /** To the next line of the list or the one before: a hit, or a passage of an unfolded one. */
+  step(by: 1 | -1): void {
+    const at = this.selectedIndex;
+    if (at < 0) return this.select(0);
+    const next = this.passage + by;
+    if (next >= -1 && next < this.passagesOf(this.selected).length) return this.select(at, next);
+    const to = this.at(at + by);
+    if (to) this.select(at + by, by < 0 ? this.passagesOf(to.note).length - 1 : -1);
   }
 
   dispose(): void {
@@ -326,6 +419,20 @@ function inPages(hits: Hit[], first: number): Map<number, Hit[]> {
   const pages = new Map<number, Hit[]>();
   for (let at = 0; at < hits.length; at += PAGE) pages.set(first + at / PAGE, hits.slice(at, at + PAGE));
   return pages;
+}
+
+/** A query with what its last word may still become, where it was being typed. */
+function wholeWords(text: string, typing: boolean): string {
+  return typing && /(^|[\s(])[\p{L}\p{N}]+$/u.test(text) ? `${text}*` : text;
+}
+
+/** A whole query as a part of another: quotes and parentheses that are open close in it. */
+function inParentheses(query: { text: string; typing: boolean } | undefined): string {
+  if (!query) return "";
+  let text = wholeWords(query.text, query.typing);
+  if ((text.match(/["“”„]/g)?.length ?? 0) % 2 === 1) text += '"';
+  const count = (sign: string): number => text.split(sign).length - 1;
+  return `(${text}${")".repeat(Math.max(0, count("(") - count(")")))})`;
 }
 
 /** Cuts a range out and leaves one space where it was. */

@@ -357,3 +357,98 @@ test.each([
   ["tag:home rent", 0, 8, "rent"],
   ["rent tag:home", 5, 13, "rent"],
 ])("taking a range out of %j", (text, start, end, left) => expect(withoutRange(text, start, end)).toBe(left));
+
+describe("passages", () => {
+  const passage = (start: number) => ({ heading_path: "", snippet: { text: "", marks: [] }, range: [start, start + 5] as [number, number], matches: 1, similarity: null, why: "words" as const });
+
+  async function found(): Promise<Search> {
+    const search = new Search("t", "", "both", null);
+    void search.set("tax");
+    await asked[0]?.answer([1, 2, 3]);
+    return search;
+  }
+
+  test("are asked for when a hit is unfolded, and are lines of the list", async () => {
+    const ask = vi.spyOn(api, "passages").mockImplementation(async (note) => (note === 1 ? [passage(0), passage(10)] : [passage(7)]));
+    const search = await found();
+    expect(ask).not.toHaveBeenCalled();
+    await search.unfold(search.at(0) as Hit);
+    expect(ask.mock.calls).toEqual([[1, "tax", "both"]]);
+    await search.unfold(search.at(2) as Hit);
+    const places: unknown[] = [];
+    for (let i = 0; i < 5; i++) {
+      search.step(1);
+      places.push([search.selected, search.passage, search.selectedPassage?.range[0]]);
+    }
+    expect(places).toEqual([
+      [1, 0, 0],
+      [1, 1, 10],
+      [2, -1, undefined],
+      [3, -1, undefined],
+      [3, 0, 7],
+    ]);
+    search.step(1);
+    expect([search.selected, search.passage]).toEqual([3, 0]);
+    search.step(-1);
+    search.step(-1);
+    search.step(-1);
+    expect([search.selected, search.passage]).toEqual([1, 1]);
+    search.fold(1);
+    expect([search.selected, search.passage, search.unfolded.has(1)]).toEqual([1, -1, false]);
+  });
+
+  test("of an older query are dropped, and a failure is told", async () => {
+    let answer: (passages: ReturnType<typeof passage>[]) => void = () => undefined;
+    vi.spyOn(api, "passages").mockImplementation(() => new Promise((resolve) => (answer = resolve)));
+    const search = await found();
+    const waiting = search.unfold(search.at(0) as Hit);
+    void search.type("taxi");
+    await asked[1]?.answer([1]);
+    answer([passage(0)]);
+    await waiting;
+    expect(search.unfolded.size).toBe(0);
+    vi.spyOn(api, "passages").mockRejectedValue({ code: "internal", message: "the disk" });
+    await search.unfold(search.at(0) as Hit);
+    expect(search.unfolded.get(1)).toMatchObject({ passages: [], error: "the disk" });
+  });
+});
+
+describe("searching within the hits", () => {
+  test("the query becomes a part of the next, and comes back", () => {
+    const search = new Search("t", "", "both", null);
+    void search.type("land");
+    void search.searchWithin();
+    expect([search.text, search.typed, search.outer]).toEqual(["(land*)", "", "land"]);
+    void search.type("deposit");
+    expect([search.text, search.typed]).toEqual(["(land*) deposit", "deposit"]);
+    void search.append("tag:home");
+    expect([search.text, search.typed]).toEqual(["(land*) deposit tag:home", "deposit tag:home"]);
+    void search.searchWithin();
+    void search.type("x");
+    expect(search.text).toBe("((land*) deposit tag:home) x");
+    void search.leaveWithin();
+    expect([search.text, search.typed]).toEqual(["(land*) deposit tag:home x", "deposit tag:home x"]);
+    void search.leaveWithin();
+    expect([search.text, search.within, search.typed]).toEqual(["land deposit tag:home x", "", "land deposit tag:home x"]);
+  });
+
+  test.each([
+    ['a "b c', '(a "b c")'],
+    ["(a OR b", "((a OR b))"],
+    ["tag:x", "(tag:x)"],
+    ["a b ", "(a b)"],
+  ])("%s is whole in it", (text, within) => {
+    const search = new Search("t", "", "both", null);
+    void search.set(text);
+    void search.searchWithin();
+    expect(search.text).toBe(within);
+  });
+
+  test("another query from elsewhere ends it", () => {
+    const search = new Search("t", "", "both", null);
+    void search.set("a");
+    void search.searchWithin();
+    void search.set("saved");
+    expect([search.text, search.typed, search.within]).toEqual(["saved", "saved", ""]);
+  });
+});

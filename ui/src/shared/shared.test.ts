@@ -4,7 +4,7 @@ import { Keymap, type Command } from "./keymap.svelte";
 import { comboOf, normalise, showCombo } from "./keys";
 import { splitMarks } from "./marks";
 import { Paged, PAGE } from "./paged.svelte";
-import { rowWindow, scrollToRow } from "./virtual";
+import { RowLayout, scrollToShow } from "./virtual";
 
 describe("keys", () => {
   test.each([
@@ -61,13 +61,29 @@ describe("the window on a long list", () => {
     [0, 600, 20, 3, { first: 0, end: 3 }],
     [9000, 600, 20, 3, { first: 3, end: 3 }],
     [0, 0, 20, 0, { first: 0, end: 0 }],
-  ])("scrolled to %i, %i high, rows of %i, %i of them", (top, view, row, count, shown) => expect(rowWindow(top, view, row, count)).toEqual(shown));
+  ])("scrolled to %i, %i high, rows of %i, %i of them", (top, view, row, count, shown) => expect(new RowLayout(row, count).window(top, view)).toEqual(shown));
+
+  test("some rows are higher", () => {
+    const layout = new RowLayout(20, 100, [
+      { index: 7, height: 40 },
+      { index: 2, height: 30 },
+      { index: 400, height: 1000 },
+    ]);
+    expect(layout.height).toBe(2070);
+    expect([0, 2, 3, 8, 100].map((i) => layout.topOf(i))).toEqual([0, 40, 90, 230, 2070]);
+    expect([1, 2, 7].map((i) => layout.heightOf(i))).toEqual([20, 50, 60]);
+    for (let index = 0; index < 100; index++) {
+      const top = layout.topOf(index);
+      expect([layout.rowAt(top), layout.rowAt(top + layout.heightOf(index) - 1)]).toEqual([index, index]);
+    }
+    expect(layout.window(60, 100, 0)).toEqual({ first: 2, end: 7 });
+  });
 
   test.each([
     [3, 0, 100, 0],
     [9, 0, 100, 100],
     [1, 100, 100, 20],
-  ])("row %i from %i in %i", (row, top, view, next) => expect(scrollToRow(row, top, view, 20)).toBe(next));
+  ])("row %i from %i in %i", (row, top, view, next) => expect(scrollToShow(row * 20, 20, top, view)).toBe(next));
 });
 
 describe("a paged list", () => {

@@ -54,6 +54,7 @@ function readContent(value: unknown): TabContent | null {
       };
     case "tasks":
     case "settings":
+    case "duplicates":
     case "diagnostics":
       return { kind: value.kind };
     case "imports":

@@ -4,10 +4,11 @@ import type { SaveState } from "../shared/navigation";
 
 export type TabContent =
   | { kind: "search"; text: string; mode: Mode }
-  | { kind: "note"; noteId: NoteId; query: string }
+  | { kind: "note"; noteId: NoteId; query: string; passage?: [number, number] }
   | { kind: "list"; view: ListRequest["view"]; name: string; sort: ListRequest["sort"] }
   | { kind: "tasks" }
   | { kind: "imports"; importId: number | null }
+  | { kind: "duplicates" }
   | { kind: "settings" }
   | { kind: "diagnostics" };
 
@@ -76,13 +77,15 @@ function labelOf(content: TabContent, title: string): string {
       return "Imports";
     case "settings":
       return "Settings";
+    case "duplicates":
+      return "Duplicates";
     case "diagnostics":
       return "Diagnostics";
   }
 }
 
 /** Tabs of these kinds exist once. */
-const SINGLE = new Set<TabContent["kind"]>(["tasks", "imports", "settings", "diagnostics"]);
+const SINGLE = new Set<TabContent["kind"]>(["tasks", "imports", "duplicates", "settings", "diagnostics"]);
 
 export function sameContent(a: TabContent, b: TabContent): boolean {
   if (a.kind !== b.kind) return false;
@@ -161,8 +164,8 @@ export class Tabs {
   }
 
   /** A note: its own tab if it has one, else in place of the last one opened in passing on this side. */
-  openNote(noteId: NoteId, query: string, newTab: boolean): Tab {
-    const content: TabContent = { kind: "note", noteId, query };
+  openNote(noteId: NoteId, query: string, newTab: boolean, passage: [number, number] | null = null): Tab {
+    const content: TabContent = { kind: "note", noteId, query, ...(passage ? { passage } : {}) };
     const found = this.find(content);
     if (found) {
       if (query) found.content = content;

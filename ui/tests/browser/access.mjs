@@ -66,6 +66,25 @@ const screens = {
     await page.keyboard.press("Enter");
     await page.getByRole("button", { name: "Copy as text" }).waitFor();
   },
+  passages: async (page) => {
+    await page.keyboard.type("landlord");
+    await page.getByTestId("hit").first().waitFor();
+    await page.keyboard.press("ArrowRight");
+    await page.getByTestId("passage").first().waitFor();
+    await page.keyboard.press("Alt+Enter");
+    await page.getByTestId("why").waitFor();
+  },
+  offers: async (page) => {
+    await page.keyboard.type("landlord tag:");
+    await page.getByTestId("offer").first().waitFor();
+    await page.keyboard.press("ArrowDown");
+  },
+  matches: async (page) => {
+    await page.keyboard.type("landlord");
+    await page.getByTestId("hit").first().waitFor();
+    await page.keyboard.press("Enter");
+    await page.getByTestId("matches").waitFor();
+  },
   palette: async (page) => {
     await page.keyboard.press("Control+p");
     await page.keyboard.type("tax");
@@ -94,6 +113,18 @@ for (const [name, prepare] of Object.entries(screens)) {
       await check(page, name);
     });
   }
+}
+
+for (const dark of [false, true]) {
+  test(`access: duplicates, ${dark ? "dark" : "light"}`, async (open) => {
+    const page = await open("?duplicates", { dark });
+    await page.keyboard.press("Control+Shift+P");
+    await page.keyboard.type("duplicate");
+    await page.keyboard.press("Enter");
+    await page.getByTestId("duplicates").first().waitFor();
+    await page.locator("del").first().waitFor();
+    await check(page, "duplicates");
+  });
 }
 
 test("access: first run", async (open) => check(await open("?first"), "first run"));

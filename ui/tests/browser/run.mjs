@@ -1,6 +1,9 @@
 import { run } from "./harness.mjs";
 import "./access.mjs";
+import "./folders.mjs";
+import "./finding.mjs";
 import "./library.mjs";
+import "./models.mjs";
 import "./quick.mjs";
 import "./search.mjs";
 import "./tabs.mjs";

@@ -323,8 +323,8 @@ test("search: the help inserts an example", async (open) => {
   const page = await open();
   await search(page, "tax");
   await page.getByRole("button", { name: "How to search" }).click();
-  await page.getByRole("button", { name: "is:pinned" }).click();
-  equal(await input(page).inputValue(), "tax is:pinned", "the query");
+  await page.getByRole("button", { name: "is:todo" }).click();
+  equal(await input(page).inputValue(), "tax is:todo", "the query");
   await page.getByRole("button", { name: "How to search" }).click();
   await page.getByRole("dialog", { name: "How to search" }).waitFor({ state: "detached" });
 });

@@ -3,20 +3,26 @@
 
 mod output;
 
-use std::io::{IsTerminal, Read as _, Write as _};
+use std::collections::HashSet;
+use std::io::{IsTerminal, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use engine::{
-    Engine, ExportProgress, ImportId, ImportRequest, ImportState, IndexState, ItemState,
-    ListFilter, ListSort, ModelSource, OnChange, Options, Reader, SearchRequest, View, draft_of,
+    Engine, ExportFormat, ExportNotes, ExportProgress, Findability, FolderAnswer, FolderId,
+    FolderState, FolderWatch, ImportId, ImportRequest, ImportState, IndexState, ItemState,
+    ListFilter, ListSort, ModelSource, OnChange, Options, ProbeKind, Reader, SearchRequest, View,
+    draft_of,
 };
 use note::{NoteDraft, NoteId};
 use tokio_util::sync::CancellationToken;
 
-use output::{note_json, print_hits, print_list, print_status, status_json};
+use output::{
+    model_json, note_json, print_catalogue, print_hits, print_list, print_model, print_status,
+    status_json,
+};
 
 #[derive(Parser)]
 #[command(
@@ -37,7 +43,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Import files and folders: Markdown, text, HTML, PDF, docx
+    /// Import files, folders and other apps' exports; `-` reads notes from standard input: Markdown,
+    /// or JSON lines with title, body, tags, notebook, created, updated
     Import {
         #[arg(required_unless_present = "resume")]
         paths: Vec<PathBuf>,
@@ -111,8 +118,24 @@ enum Task {
         #[arg(required = true)]
         ids: Vec<i64>,
     },
-    /// Write all notes as Markdown, with attachments, to a new or empty folder
-    Export { dir: PathBuf },
+    /// Write notes to a file, or as Markdown with attachments to a new or empty folder
+    Export {
+        /// Where to
+        to: PathBuf,
+        /// Only what this finds
+        query: Vec<String>,
+        /// Only this note
+        #[arg(long, conflicts_with = "query")]
+        note: Vec<i64>,
+        /// [default: by the file's extension, else a folder]
+        #[arg(long, value_enum)]
+        format: Option<FormatArg>,
+    },
+    /// Keep folders of Markdown in step with notebooks
+    #[command(subcommand)]
+    Watch(Watch),
+    /// Measure how well search finds these notes; changes nothing
+    Eval(Eval),
     /// Tell what is searchable
     Status {
         /// Wait until everything is
@@ -121,8 +144,83 @@ enum Task {
         #[arg(long)]
         json: bool,
     },
+    /// Tell or change the model that searches by meaning
+    Model {
+        #[command(subcommand)]
+        task: ModelTask,
+    },
     /// Open the quick-search window: for desktops that keep global keys to themselves
     Quick,
+}
+
+#[derive(Subcommand)]
+enum Watch {
+    /// Keep a folder in step with a notebook, both ways, and wait until it is
+    Add {
+        dir: PathBuf,
+        /// Notebook of its notes [default: the folder's name]
+        #[arg(long, default_value = "")]
+        notebook: String,
+    },
+    /// List the watched folders, and how they stand
+    List {
+        #[arg(long)]
+        json: bool,
+    },
+    /// Watch a folder no more; its files and notes stay as they are
+    Remove {
+        /// Number from the list
+        id: i64,
+    },
+    /// Pause a folder, or go on with it
+    Pause {
+        /// Number from the list
+        id: i64,
+        #[arg(long)]
+        resume: bool,
+    },
+    /// Bring all folders in step now
+    Sync {
+        /// What becomes of notes whose files vanished, where that is to be decided
+        #[arg(long, value_enum)]
+        vanished: Option<Vanished>,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Vanished {
+    /// The notes stay and their files are written again
+    Keep,
+    /// The notes go to the trash
+    Trash,
+}
+
+#[derive(Subcommand)]
+enum ModelTask {
+    /// Tell which model is used, and how far a change is
+    Show {
+        #[arg(long)]
+        json: bool,
+    },
+    /// Use the ONNX model in a folder, once all notes are embedded by it
+    Set {
+        dir: PathBuf,
+        /// Put before each query [default: as the folder says]
+        #[arg(long)]
+        query_prefix: Option<String>,
+        /// Put before each passage [default: as the folder says]
+        #[arg(long)]
+        passage_prefix: Option<String>,
+        /// Languages that it was taught, as "en,de", or "any" [default: a guess]
+        #[arg(long, value_delimiter = ',')]
+        languages: Option<Vec<String>>,
+    },
+    /// Go back to the model that comes with Commonplace
+    Reset,
+    /// Give up a change that is under way
+    Cancel,
+    /// List models that can be downloaded
+    List,
 }
 
 #[derive(Args)]
@@ -141,11 +239,60 @@ struct Search {
     explain: bool,
 }
 
+#[derive(Args)]
+struct Eval {
+    /// Search notes by their titles and by passages of them, and tell how far up each comes
+    #[arg(long, required = true)]
+    own: bool,
+    /// Notes that are drawn
+    #[arg(long, default_value_t = 200)]
+    sample: usize,
+    /// Which notes and passages are drawn: the same seed draws the same ones
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Only this mode; all three otherwise
+    #[arg(long, value_enum)]
+    mode: Option<ModeArg>,
+    #[arg(long)]
+    json: bool,
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum ModeArg {
     Both,
     Words,
     Meaning,
+}
+
+impl ModeArg {
+    fn engine(self) -> engine::Mode {
+        match self {
+            ModeArg::Both => engine::Mode::Both,
+            ModeArg::Words => engine::Mode::Words,
+            ModeArg::Meaning => engine::Mode::Meaning,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            ModeArg::Both => "both",
+            ModeArg::Words => "words",
+            ModeArg::Meaning => "meaning",
+        }
+    }
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum FormatArg {
+    /// A folder of Markdown that comes back as the same notes
+    Folder,
+    /// The same in a zip
+    Archive,
+    Md,
+    /// One page that stands alone
+    Html,
+    Pdf,
+    Docx,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -204,10 +351,18 @@ async fn run(cli: Cli, reader: Reader) -> Result<std::result::Result<(), Incompl
     }
     let needs_model = matches!(
         &cli.command,
-        Task::Status { .. } | Task::Search(Search { mode: ModeArg::Both | ModeArg::Meaning, .. })
+        Task::Status { .. }
+            | Task::Search(Search { mode: ModeArg::Both | ModeArg::Meaning, .. })
+            | Task::Eval(Eval { mode: None | Some(ModeArg::Both | ModeArg::Meaning), .. })
+            | Task::Model { .. }
     );
     let model = if needs_model { ModelSource::Installed } else { ModelSource::None };
-    let options = Options { eager: true, reader, ..Options::new(data_dir, model) };
+    // Other commands end before a folder could be looked through.
+    let folders = match &cli.command {
+        Task::Watch(Watch::Add { .. } | Watch::Sync { .. }) => FolderWatch::Told,
+        _ => FolderWatch::Off,
+    };
+    let options = Options { eager: true, folders, reader, ..Options::new(data_dir, model) };
     let engine = Engine::open(options).await?;
     let result = work(&engine, cli.command).await;
     engine.close().await?;
@@ -217,7 +372,16 @@ async fn run(cli: Cli, reader: Reader) -> Result<std::result::Result<(), Incompl
 async fn work(engine: &Engine, task: Task) -> Result<std::result::Result<(), Incomplete>> {
     let mut out = std::io::stdout().lock();
     match task {
-        Task::Import { paths, notebook, changed, resume, json } => {
+        Task::Import { mut paths, notebook, changed, resume, json } => {
+            // Lives until the import has ended.
+            let piped = tempfile::tempdir()?;
+            for path in paths.iter_mut().filter(|path| path.as_os_str() == "-") {
+                let text = read_stdin()?;
+                let lines = text.trim_start().starts_with('{');
+                let name = if lines { "notes.jsonl" } else { "standard input.md" };
+                *path = piped.path().join(name);
+                std::fs::write(&*path, text)?;
+            }
             let mut ids = Vec::new();
             if resume {
                 for import in engine.imports().await? {
@@ -246,11 +410,7 @@ async fn work(engine: &Engine, task: Task) -> Result<std::result::Result<(), Inc
         Task::Search(search) => {
             let request = SearchRequest {
                 text: search.query.join(" "),
-                mode: match search.mode {
-                    ModeArg::Both => engine::Mode::Both,
-                    ModeArg::Words => engine::Mode::Words,
-                    ModeArg::Meaning => engine::Mode::Meaning,
-                },
+                mode: search.mode.engine(),
                 limit: search.limit,
                 wait_for_model: true,
                 ..SearchRequest::default()
@@ -260,7 +420,14 @@ async fn work(engine: &Engine, task: Task) -> Result<std::result::Result<(), Inc
                 serde_json::to_writer_pretty(&mut out, &output::hits_json(&request.text, &hits))?;
                 writeln!(out)?;
             } else {
-                print_hits(&mut out, &hits, search.explain)?;
+                let mut reasons = Vec::new();
+                for hit in hits.hits.iter().filter(|_| search.explain) {
+                    let by_words = engine.explain(request.text.clone(), hit.head.id).await?;
+                    let lines = by_words.iter().flat_map(|lines| lines.lines());
+                    let lines = lines.map(|line| format!("  {line}"));
+                    reasons.push([hit.explanation.clone()].into_iter().chain(lines).collect());
+                }
+                print_hits(&mut out, &hits, &reasons)?;
             }
         }
         Task::New { text, title, notebook, tags } => {
@@ -279,6 +446,7 @@ async fn work(engine: &Engine, task: Task) -> Result<std::result::Result<(), Inc
                 serde_json::to_writer_pretty(&mut out, &note_json(&note, &attachments))?;
                 writeln!(out)?;
             } else {
+                engine.count_open(NoteId(id)).await?;
                 let title = note::display_title(&note.title, &note.body);
                 writeln!(out, "{title}\n")?;
                 writeln!(out, "{}", note.body.trim_end())?;
@@ -327,15 +495,44 @@ async fn work(engine: &Engine, task: Task) -> Result<std::result::Result<(), Inc
         }
         Task::Trash { ids } => engine.trash(ids.into_iter().map(NoteId).collect()).await?,
         Task::Restore { ids } => engine.restore(ids.into_iter().map(NoteId).collect()).await?,
-        Task::Export { dir } => {
+        Task::Export { to: dir, query, note, format } => {
             let shown = std::io::stderr().is_terminal();
-            let exported = engine
-                .export(dir.clone(), CancellationToken::new(), move |at: ExportProgress| {
-                    if shown {
-                        eprint!("\r{} of {}", at.done, at.total);
-                    }
-                })
-                .await?;
+            let extension = dir.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+            let format = format.unwrap_or(match extension.as_str() {
+                "zip" => FormatArg::Archive,
+                "md" => FormatArg::Md,
+                "html" => FormatArg::Html,
+                "pdf" => FormatArg::Pdf,
+                "docx" => FormatArg::Docx,
+                _ => FormatArg::Folder,
+            });
+            let format = match format {
+                FormatArg::Folder => ExportFormat::Folder,
+                FormatArg::Archive => ExportFormat::Archive,
+                FormatArg::Md => ExportFormat::Markdown,
+                FormatArg::Html => ExportFormat::Html,
+                FormatArg::Pdf => ExportFormat::Pdf,
+                FormatArg::Docx => ExportFormat::Docx,
+            };
+            let notes = match (query.is_empty(), note.is_empty()) {
+                (true, true) => ExportNotes::All,
+                (false, _) => ExportNotes::Found(query.join(" ")),
+                (true, false) => ExportNotes::These(note.into_iter().map(NoteId).collect()),
+            };
+            let progress = move |at: ExportProgress| {
+                if shown {
+                    eprint!("\r{} of {}", at.done, at.total);
+                }
+            };
+            let token = CancellationToken::new();
+            let export = engine.export_as(notes, format, dir.clone(), token.clone(), progress);
+            tokio::pin!(export);
+            let exported = loop {
+                tokio::select! {
+                    exported = &mut export => break exported?,
+                    () = interrupted() => token.cancel(),
+                }
+            };
             if shown {
                 eprintln!();
             }
@@ -346,6 +543,16 @@ async fn work(engine: &Engine, task: Task) -> Result<std::result::Result<(), Inc
                 exported.attachments,
                 dir.display()
             )?;
+        }
+        Task::Watch(watch) => return folders(engine, watch).await,
+        Task::Eval(eval) => {
+            let rows = find_own(engine, &eval).await?;
+            if eval.json {
+                serde_json::to_writer_pretty(&mut out, &output::findability_json(&rows))?;
+                writeln!(out)?;
+            } else {
+                output::print_findability(&mut out, &rows)?;
+            }
         }
         Task::Status { wait, json } => {
             let status = if wait { engine.settled().await? } else { engine.status_now().await? };
@@ -366,9 +573,81 @@ async fn work(engine: &Engine, task: Task) -> Result<std::result::Result<(), Inc
                 return Ok(Err(Incomplete));
             }
         }
+        Task::Model { task } => model(engine, task, &mut out).await?,
         Task::Quick => {}
     }
     Ok(Ok(()))
+}
+
+async fn model(engine: &Engine, task: ModelTask, out: &mut impl Write) -> Result<()> {
+    match task {
+        ModelTask::Show { json } => {
+            let status = engine.status_now().await?;
+            if json {
+                serde_json::to_writer_pretty(&mut *out, &model_json(&status, engine))?;
+                writeln!(out)?;
+            } else {
+                print_model(out, &status, engine)?;
+            }
+        }
+        ModelTask::Set { dir, query_prefix, passage_prefix, languages } => {
+            let dir = std::path::absolute(dir)?;
+            let mut usage = engine.preview_model(dir.clone(), None).await?.choice.usage();
+            usage.query_prefix = query_prefix.unwrap_or(usage.query_prefix);
+            usage.passage_prefix = passage_prefix.unwrap_or(usage.passage_prefix);
+            match languages {
+                Some(any) if any == ["any"] => usage.languages = Vec::new(),
+                Some(languages) => usage.languages = languages,
+                None => {}
+            }
+            engine.set_model(dir, Some(usage)).await?;
+            print_model(out, &engine.status_now().await?, engine)?;
+        }
+        ModelTask::Reset => {
+            engine.reset_model().await?;
+            print_model(out, &engine.status_now().await?, engine)?;
+        }
+        ModelTask::Cancel => engine.cancel_model_change().await?,
+        ModelTask::List => print_catalogue(out)?,
+    }
+    Ok(())
+}
+
+/// How findable the person's notes are, by mode and sort of query.
+async fn find_own(
+    engine: &Engine,
+    eval: &Eval,
+) -> Result<Vec<(&'static str, ProbeKind, Findability)>> {
+    let probes = engine.probes(eval.sample, eval.seed).await?;
+    if probes.is_empty() {
+        bail!("there are no notes to search for");
+    }
+    let modes = match eval.mode {
+        Some(mode) => vec![mode],
+        None => vec![ModeArg::Words, ModeArg::Meaning, ModeArg::Both],
+    };
+    let pending = engine.status_now().await?;
+    if pending.words_pending > 0 || (needs_model(&modes) && pending.meaning_pending > 0) {
+        eprintln!("some notes are not searchable yet: `commonplace status --wait` waits for them");
+    }
+    let token = CancellationToken::new();
+    let mut rows = Vec::new();
+    for mode in modes {
+        for kind in [ProbeKind::Title, ProbeKind::Passage] {
+            let probes: Vec<_> =
+                probes.iter().filter(|probe| probe.kind == kind).cloned().collect();
+            rows.push((
+                mode.name(),
+                kind,
+                engine.findability(&probes, mode.engine(), &token).await?,
+            ));
+        }
+    }
+    Ok(rows)
+}
+
+fn needs_model(modes: &[ModeArg]) -> bool {
+    modes.iter().any(|mode| !matches!(mode, ModeArg::Words))
 }
 
 /// Shows how an import gets on until it ends; true if every file of it came in.
@@ -419,6 +698,70 @@ async fn follow_import(engine: &Engine, id: ImportId, json: bool) -> Result<bool
         eprintln!("commonplace: interrupted; `commonplace import --resume` goes on");
     }
     Ok(status.state == ImportState::Done && status.failed == 0)
+}
+
+async fn folders(engine: &Engine, task: Watch) -> Result<std::result::Result<(), Incomplete>> {
+    match task {
+        Watch::Add { dir, notebook } => {
+            engine.watch_folder(dir, notebook).await?;
+            return in_step(engine, None).await;
+        }
+        Watch::Sync { vanished } => return in_step(engine, vanished).await,
+        Watch::Remove { id } => engine.unwatch_folder(FolderId(id)).await?,
+        Watch::Pause { id, resume } => engine.pause_folder(FolderId(id), !resume).await?,
+        Watch::List { json } => {
+            let mut out = std::io::stdout().lock();
+            let folders = engine.list_folders().await?;
+            if json {
+                serde_json::to_writer_pretty(&mut out, &output::folders_json(&folders))?;
+                writeln!(out)?;
+            } else {
+                output::print_folders(&mut out, &folders)?;
+            }
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// Waits until every folder is in step, or cannot be.
+async fn in_step(
+    engine: &Engine,
+    vanished: Option<Vanished>,
+) -> Result<std::result::Result<(), Incomplete>> {
+    if engine.read_only() {
+        eprintln!("commonplace: the running app keeps the folders in step");
+        return Ok(Ok(()));
+    }
+    let wanted = engine.list_folders().await?.len();
+    let mut answered = HashSet::new();
+    let mut changes = engine.folders();
+    let folders = loop {
+        let folders = changes.borrow_and_update().clone();
+        let mut busy = folders.len() != wanted;
+        for folder in &folders {
+            busy |= folder.state == FolderState::CatchingUp;
+            if let (FolderState::Asking, Some(answer)) = (folder.state, vanished) {
+                if answered.insert(folder.id) {
+                    let answer = match answer {
+                        Vanished::Keep => FolderAnswer::Keep,
+                        Vanished::Trash => FolderAnswer::Trash,
+                    };
+                    engine.answer_folder(folder.id, answer)?;
+                }
+                busy = true;
+            }
+        }
+        if !busy {
+            break folders;
+        }
+        changes.changed().await?;
+    };
+    output::print_folders(&mut std::io::stdout().lock(), &folders)?;
+    let settled = |folder: &engine::FolderStatus| {
+        matches!(folder.state, FolderState::InStep | FolderState::Paused)
+            && folder.problems.is_empty()
+    };
+    Ok(if folders.iter().all(settled) { Ok(()) } else { Err(Incomplete) })
 }
 
 /// Ctrl+C, once there is one.

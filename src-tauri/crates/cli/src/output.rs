@@ -4,8 +4,8 @@ use std::io::{IsTerminal, Result, Write};
 use std::ops::Range;
 
 use engine::{
-    AttachmentRef, Diagnostics, Engine, Hit, Hits, ImportItem, ImportStatus, IndexState,
-    IndexStatus, Why,
+    AttachmentRef, Diagnostics, Engine, Findability, FolderState, FolderStatus, Hit, Hits,
+    ImportItem, ImportStatus, IndexState, IndexStatus, ProbeKind, Why,
 };
 use note::{Note, NoteHead, Timestamp};
 use serde_json::{Value, json};
@@ -50,11 +50,12 @@ fn marked(text: &str, marks: &[Range<usize>]) -> String {
     shown.replace('\n', " ")
 }
 
-pub(crate) fn print_hits(out: &mut dyn Write, hits: &Hits, explain: bool) -> Result<()> {
+/// `reasons`: of each hit, how it came about, where that is asked for.
+pub(crate) fn print_hits(out: &mut dyn Write, hits: &Hits, reasons: &[Vec<String>]) -> Result<()> {
     if let Some(degraded) = &hits.degraded {
         eprintln!("{degraded}");
     }
-    for hit in &hits.hits {
+    for (number, hit) in hits.hits.iter().enumerate() {
         let notebook = match hit.head.notebook.as_str() {
             "" => String::new(),
             path => format!("  in {path}"),
@@ -70,8 +71,8 @@ pub(crate) fn print_hits(out: &mut dyn Write, hits: &Hits, explain: bool) -> Res
         if !text.trim().is_empty() {
             writeln!(out, "        {text}")?;
         }
-        if explain {
-            writeln!(out, "        {}", hit.explanation)?;
+        for reason in reasons.get(number).into_iter().flatten() {
+            writeln!(out, "        {reason}")?;
         }
     }
     for (typed, used) in &hits.corrected {
@@ -82,6 +83,54 @@ pub(crate) fn print_hits(out: &mut dyn Write, hits: &Hits, explain: bool) -> Res
     }
     let more = if hits.total_is_exact { "" } else { " or more" };
     writeln!(out, "{}{more} hits, {:.1} ms", hits.total, hits.took.as_secs_f64() * 1000.0)
+}
+
+/// How findable notes are: one row for each mode and sort of query.
+pub(crate) fn print_findability(
+    out: &mut dyn Write,
+    rows: &[(&str, ProbeKind, Findability)],
+) -> Result<()> {
+    const SHOWN: usize = 10;
+    writeln!(
+        out,
+        "{:<8} {:<8} {:>7} {:>7} {:>9} {:>7}",
+        "mode", "by", "queries", "hit 1", "hit 1–10", "MRR"
+    )?;
+    for (mode, kind, found) in rows {
+        writeln!(
+            out,
+            "{mode:<8} {:<8} {:>7} {:>6.1}% {:>8.1}% {:>7.3}",
+            kind.name(),
+            found.asked,
+            found.share_first() * 100.0,
+            found.share_in_ten() * 100.0,
+            found.mrr()
+        )?;
+    }
+    for (mode, _, found) in rows.iter().filter(|(_, kind, _)| *kind == ProbeKind::Title) {
+        for probe in found.missed.iter().take(SHOWN) {
+            writeln!(out, "not first by its title ({mode}): {}  {}", probe.note, probe.text)?;
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn findability_json(rows: &[(&str, ProbeKind, Findability)]) -> Value {
+    let row = |(mode, kind, found): &(&str, ProbeKind, Findability)| {
+        json!({
+            "mode": mode,
+            "by": kind.name(),
+            "queries": found.asked,
+            "hit_1": found.share_first(),
+            "hit_10": found.share_in_ten(),
+            "mrr": found.mrr(),
+            "missed": found.missed.iter().map(|probe| json!({
+                "id": probe.note.0,
+                "query": probe.text,
+            })).collect::<Vec<_>>(),
+        })
+    };
+    Value::Array(rows.iter().map(row).collect())
 }
 
 pub(crate) fn hits_json(query: &str, hits: &Hits) -> Value {
@@ -196,6 +245,63 @@ fn state(state: IndexState) -> &'static str {
     }
 }
 
+fn folder_state(state: FolderState) -> &'static str {
+    match state {
+        FolderState::InStep => "in step",
+        FolderState::CatchingUp => "catching up",
+        FolderState::Paused => "paused",
+        FolderState::Missing => "the folder is missing",
+        FolderState::Asking => "waiting for an answer",
+        FolderState::Failed => "not in step",
+        FolderState::Elsewhere => "kept in step by the app, while it runs",
+    }
+}
+
+pub(crate) fn folders_json(folders: &[FolderStatus]) -> Value {
+    let folder = |folder: &FolderStatus| {
+        json!({
+            "id": folder.id.0,
+            "path": folder.path,
+            "notebook": folder.notebook,
+            "state": folder.state,
+            "files": folder.files,
+            "missing": folder.question.as_ref().map(|question| question.missing),
+            "problems": folder.problems.iter().map(|(path, reason)| json!({ "path": path, "reason": reason })).collect::<Vec<_>>(),
+        })
+    };
+    folders.iter().map(folder).collect()
+}
+
+pub(crate) fn print_folders(out: &mut dyn Write, folders: &[FolderStatus]) -> Result<()> {
+    for folder in folders {
+        writeln!(
+            out,
+            "{:>3}  {}  ↔  {}  {} files, {}",
+            folder.id.0,
+            folder.path.display(),
+            folder.notebook.as_deref().unwrap_or("(its notebook was deleted)"),
+            folder.files,
+            folder_state(folder.state)
+        )?;
+        if let Some(question) = &folder.question {
+            writeln!(
+                out,
+                "     {} of {} files are gone ({} …): `commonplace watch sync --vanished keep` writes them again, `--vanished trash` moves their notes to the trash",
+                question.missing,
+                question.of,
+                question.examples.join(", ")
+            )?;
+        }
+        for (path, reason) in &folder.problems {
+            match path.as_str() {
+                "" => writeln!(out, "     {reason}")?,
+                path => writeln!(out, "     {path}: {reason}")?,
+            }
+        }
+    }
+    Ok(())
+}
+
 pub(crate) fn status_json(
     status: &IndexStatus,
     diagnostics: &Diagnostics,
@@ -228,6 +334,7 @@ pub(crate) fn print_status(
         status.meaning_skipped,
         status.chunks
     )?;
+    print_change(out, status)?;
     if status.read_only && !status.unwritable {
         writeln!(out, "         the app is open and keeps the indexes")?;
     }
@@ -235,4 +342,86 @@ pub(crate) fn print_status(
         Some(message) => writeln!(out, "         {message}"),
         None => Ok(()),
     }
+}
+
+const INSTALLED: &str = "the one that comes with Commonplace";
+
+fn print_change(out: &mut dyn Write, status: &IndexStatus) -> Result<()> {
+    let Some(change) = &status.model_change else { return Ok(()) };
+    writeln!(
+        out,
+        "change   {} to {}: {} of {} notes embedded",
+        state(change.state),
+        change.model.as_deref().unwrap_or(INSTALLED),
+        status.notes.saturating_sub(change.pending),
+        status.notes
+    )?;
+    match &change.message {
+        Some(message) => writeln!(out, "         {message}"),
+        None => writeln!(
+            out,
+            "         it goes on while the app or `commonplace status --wait` runs; until then the model above serves"
+        ),
+    }
+}
+
+pub(crate) fn print_model(
+    out: &mut dyn Write,
+    status: &IndexStatus,
+    engine: &Engine,
+) -> Result<()> {
+    match engine.model_choice() {
+        None => writeln!(out, "model    {INSTALLED}")?,
+        Some(choice) => {
+            writeln!(out, "model    {}, {} dimensions", choice.name, choice.dims)?;
+            writeln!(out, "folder   {}", choice.dir.display())?;
+            for (name, prefix) in
+                [("queries ", &choice.query_prefix), ("passages", &choice.passage_prefix)]
+            {
+                if !prefix.is_empty() {
+                    writeln!(out, "{name} begin with {prefix:?}")?;
+                }
+            }
+            let languages = match choice.languages.as_slice() {
+                [] => "any".to_owned(),
+                languages => languages.join(", "),
+            };
+            writeln!(out, "taught   {languages}")?;
+        }
+    }
+    print_change(out, status)?;
+    match &status.message {
+        Some(message) => writeln!(out, "         {message}"),
+        None => Ok(()),
+    }
+}
+
+pub(crate) fn model_json(status: &IndexStatus, engine: &Engine) -> Value {
+    json!({
+        "model": engine.model_choice(),
+        "change": status.model_change,
+        "next": engine.next_model_choice(),
+        "message": status.message,
+    })
+}
+
+pub(crate) fn print_catalogue(out: &mut dyn Write) -> Result<()> {
+    for model in engine::catalogue() {
+        writeln!(
+            out,
+            "{}\n    {}, {} dimensions, about {} MB, {}\n    {}: {}",
+            model.repository,
+            model.languages,
+            model.dims,
+            model.megabytes,
+            model.licence,
+            model.page(),
+            model.files.join(", ")
+        )?;
+    }
+    writeln!(
+        out,
+        "Download the files named, and tokenizer.json, config.json, special_tokens_map.json and \
+         tokenizer_config.json beside them, into one folder; then: commonplace model set FOLDER"
+    )
 }

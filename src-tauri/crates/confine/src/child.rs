@@ -26,7 +26,10 @@ pub fn serve_if_asked(mut work: impl FnMut(&[u8], &mut dyn FnMut(&[u8]))) {
     }
 }
 
-fn serve(memory: u64, work: &mut dyn FnMut(&[u8], &mut dyn FnMut(&[u8]))) -> io::Result<()> {
+/// Takes a request and a function that sends one answer of it.
+type Work<'a> = dyn FnMut(&[u8], &mut dyn FnMut(&[u8])) + 'a;
+
+fn serve(memory: u64, work: &mut Work<'_>) -> io::Result<()> {
     // Whoever works here catches panics and answers with them; nobody reads them twice.
     std::panic::set_hook(Box::new(|_| {}));
     // One socket for both ways: what a library prints does not get among the answers.

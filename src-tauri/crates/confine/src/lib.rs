@@ -5,6 +5,8 @@
 
 #[cfg(unix)]
 mod child;
+#[cfg(not(unix))]
+mod elsewhere;
 #[cfg(unix)]
 mod fence;
 #[cfg(unix)]
@@ -15,6 +17,8 @@ use std::time::Duration;
 
 #[cfg(unix)]
 pub use child::serve_if_asked;
+#[cfg(not(unix))]
+pub use elsewhere::{Program, Worker, serve_if_asked};
 #[cfg(unix)]
 pub use worker::{Program, Worker};
 

@@ -26,7 +26,7 @@ impl Embedder for FakeEmbedder {
         text.split_whitespace().count()
     }
 
-    fn languages(&self) -> Option<&[&str]> {
+    fn languages(&self) -> Option<&[String]> {
         None
     }
 
@@ -47,6 +47,10 @@ impl Embedder for FakeEmbedder {
         let norm = vector.iter().map(|number| number * number).sum::<f32>().sqrt();
         vector.iter_mut().for_each(|number| *number /= norm);
         Ok(vector)
+    }
+
+    fn embed_passage(&self, text: &str) -> Result<Vec<f32>, EmbedError> {
+        self.embed_query(text)
     }
 
     fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {

@@ -1,17 +1,23 @@
 //! Text to vectors on this machine: the [`Embedder`] trait, the one that runs a model folder
-//! through fastembed and the ONNX runtime, and a fake for tests. Knows nothing of notes.
+//! through fastembed and the ONNX runtime, and two stand-ins for tests. Knows nothing of notes.
 
+mod catalogue;
 mod fake;
+mod folder;
 mod local;
 mod onnx;
 mod runtime;
+mod tiny;
 
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use catalogue::{CatalogueModel, catalogue};
 pub use fake::FakeEmbedder;
+pub use folder::Usage;
 pub use local::{BATCH_TOKENS, LocalModel, find_model_dir};
+pub use tiny::TinyModel;
 
 /// Turns texts into vectors of unit length; near in meaning is near in direction. Never fails for
 /// what a text is: empty, huge or odd text gives a vector too.
@@ -29,12 +35,15 @@ pub trait Embedder: Send + Sync {
     fn count_tokens(&self, text: &str) -> usize;
 
     /// ISO 639-1 codes of the languages that it was taught; `None`: any that matter.
-    fn languages(&self) -> Option<&[&str]>;
+    fn languages(&self) -> Option<&[String]>;
 
-    /// Embeds one short text at once: never waits for [`embed`](Self::embed).
+    /// Embeds what somebody asks, at once: never waits for [`embed`](Self::embed).
     fn embed_query(&self, text: &str) -> Result<Vec<f32>, EmbedError>;
 
-    /// Embeds any number of texts, in batches that suit the model; vectors in the order of the texts.
+    /// Embeds one passage to be found, at once as well.
+    fn embed_passage(&self, text: &str) -> Result<Vec<f32>, EmbedError>;
+
+    /// Embeds any number of passages, in batches that suit the model; vectors in the order of the texts.
     fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError>;
 
     /// Gives back memory that only [`embed`](Self::embed) needs, if it was not called for `idle`.
@@ -45,6 +54,8 @@ pub trait Embedder: Send + Sync {
 pub enum EmbedError {
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
+    #[error("{}: there is no such file, and a model folder needs it", .0.display())]
+    Missing(PathBuf),
     #[error("{}: there is no ONNX runtime library (libonnxruntime…) in this folder", .0.display())]
     NoRuntime(PathBuf),
     #[error("{}: the ONNX runtime cannot be used (1.24 or newer is needed): {reason}", path.display())]

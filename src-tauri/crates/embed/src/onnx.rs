@@ -5,15 +5,15 @@
 
 use std::collections::HashMap;
 
-const MODEL_GRAPH: u64 = 7;
-const GRAPH_NODE: u64 = 1;
-const GRAPH_INITIALIZER: u64 = 5;
-const NODE_INPUT: u64 = 1;
-const NODE_OUTPUT: u64 = 2;
+pub(crate) const MODEL_GRAPH: u64 = 7;
+pub(crate) const GRAPH_NODE: u64 = 1;
+pub(crate) const GRAPH_INITIALIZER: u64 = 5;
+pub(crate) const NODE_INPUT: u64 = 1;
+pub(crate) const NODE_OUTPUT: u64 = 2;
 const NODE_NAME: u64 = 3;
-const NODE_OP_TYPE: u64 = 4;
-const TENSOR_DIMS: u64 = 1;
-const TENSOR_NAME: u64 = 8;
+pub(crate) const NODE_OP_TYPE: u64 = 4;
+pub(crate) const TENSOR_DIMS: u64 = 1;
+pub(crate) const TENSOR_NAME: u64 = 8;
 
 /// One field of a message: its number, its value, and its bytes with the tag.
 struct Field<'a> {
@@ -75,7 +75,7 @@ fn fields(message: &[u8]) -> Option<Vec<Field<'_>>> {
     Some(fields)
 }
 
-fn put_varint(out: &mut Vec<u8>, mut number: u64) {
+pub(crate) fn put_varint(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
         number >>= 7;
@@ -83,7 +83,7 @@ fn put_varint(out: &mut Vec<u8>, mut number: u64) {
     out.push(number as u8);
 }
 
-fn put_bytes(out: &mut Vec<u8>, number: u64, bytes: &[u8]) {
+pub(crate) fn put_bytes(out: &mut Vec<u8>, number: u64, bytes: &[u8]) {
     put_varint(out, number << 3 | 2);
     put_varint(out, bytes.len() as u64);
     out.extend_from_slice(bytes);

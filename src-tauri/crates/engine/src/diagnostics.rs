@@ -204,8 +204,8 @@ impl Inner {
         let status = self.work_out_status()?;
         let (waiting_interactive, waiting_bulk) = self.store.queued();
         let (resident_bytes, anonymous_bytes) = memory();
-        let model = self.model().ready();
-        let vector = self.vector(false).ok();
+        let serving = self.serving();
+        let (model, vector) = (serving.model.ready(), serving.index());
         let running = self.searches.saturating_sub(self.search_permits.available_permits());
         Ok(Diagnostics {
             store: StoreDiagnostics {
@@ -236,7 +236,10 @@ impl Inner {
                 vectors: status.vectors,
                 graphs: vector.as_ref().map_or(0, |index| index.graphs()),
                 generation: vector.as_ref().map_or(0, |index| index.generation()),
-                bytes: folder_bytes(&self.data_dir.join("vector")),
+                bytes: [false, true]
+                    .map(|second| folder_bytes(&self.vector_dir(second)))
+                    .iter()
+                    .sum(),
             },
             searches: SearchesDiagnostics {
                 permits: self.searches,

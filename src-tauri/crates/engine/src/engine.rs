@@ -2,26 +2,30 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
 use note::{Clock, Note, NoteDraft, NoteHead, NoteId, Seq, Timestamp};
-use store::{Lane, Read, Store, StoreError, Write};
+use store::{Lane, Opens, Read, Store, StoreError, Write};
 use tokio::sync::{Notify, Semaphore, broadcast, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::diagnostics::{Meters, Operation};
+use crate::duplicates::{self, Duplicates};
 use crate::error::{Code, Error, Result};
 use crate::import::Imports;
 use crate::indexer::{Indexer, Parsed, ParsedNote, Receivers, Wake};
 use crate::lock::{Claim, DataLock};
 use crate::manners::Manners;
-use crate::model::{ModelSlot, ModelSource};
+use crate::model::{Choices, Generations, ModelSource};
 use crate::narrow::{self, Facets};
+use crate::passages::{self, Passage, TextMatches};
+use crate::priority::{Priority, set_priority};
 use crate::reading::Reader;
-use crate::search::{self, Hit, Hits, SearchRequest};
-use crate::status::{IndexState, IndexStatus, Waiting};
+use crate::search::{self, Hit, Hits, Mode, SearchRequest};
+use crate::status::{IndexState, IndexStatus, ModelChange, Waiting};
+use crate::watch::Watch;
 
 /// How to open a data folder.
 #[derive(Clone)]
@@ -36,6 +40,19 @@ pub struct Options {
     pub reader: Reader,
     /// Go on with imports that were cut off, if this process is the first in the folder.
     pub resume_imports: bool,
+    pub folders: FolderWatch,
+}
+
+/// How watched folders are kept in step, if this process holds the data folder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FolderWatch {
+    /// As the system tells of changes.
+    #[default]
+    Told,
+    /// By looking at the files again and again.
+    Polled,
+    /// Not at all: for commands that do something else and end.
+    Off,
 }
 
 impl Options {
@@ -48,6 +65,7 @@ impl Options {
             eager: false,
             reader: Reader::inside(),
             resume_imports: false,
+            folders: FolderWatch::default(),
         }
     }
 }
@@ -78,6 +96,12 @@ const STATUS_INTERVAL: Duration = Duration::from_millis(150);
 /// Changes not on disk yet among which those that the overlay shows are looked for: lone saves come
 /// a few at a time.
 const SHOWN_LOOKED_AT: usize = 4096;
+/// How long an attachment stays that no note refers to: longer than an import keeps one before its
+/// note is stored, and than a person takes to think better of it.
+const UNUSED_GRACE: Duration = Duration::from_hours(24);
+/// When unused attachments are looked for: not while the app starts, then a few times a day.
+const UNUSED_DELAY: Duration = Duration::from_mins(10);
+const UNUSED_INTERVAL: Duration = Duration::from_hours(6);
 /// How often the store is asked whether another process wrote to it.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -85,8 +109,9 @@ pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) data_dir: PathBuf,
     keyword: Arc<keyword::KeywordIndex>,
-    vector: OnceLock<Arc<vector::VectorIndex>>,
-    model: ModelSlot,
+    /// Which model there is where the person has picked none.
+    pub(crate) source: ModelSource,
+    pub(crate) generations: RwLock<Generations>,
     pub(crate) search_permits: Semaphore,
     /// How many there are.
     pub(crate) searches: usize,
@@ -105,6 +130,8 @@ pub(crate) struct Inner {
     pub(crate) words_behind: AtomicBool,
     /// Seqs that the overlay shows and the disk index does not hold yet.
     shown: Mutex<BTreeSet<Seq>>,
+    /// How often notes were opened: as stored, for searches, which do not ask the store.
+    pub(crate) opens: RwLock<HashMap<NoteId, Opens>>,
     pub(crate) status: watch::Sender<IndexStatus>,
     pub(crate) status_changed: Notify,
     changes: broadcast::Sender<NotesChanged>,
@@ -114,8 +141,6 @@ pub(crate) struct Inner {
     pub(crate) wake_meaning: Wake,
     pub(crate) wake_vectors: Wake,
     pub(crate) wake_graphs: Wake,
-    /// The vector_seq up to which the vector index serves what is stored.
-    pub(crate) vectors_applied: AtomicI64,
     failures: Mutex<Failures>,
     paused: AtomicBool,
     /// New indexes are wanted, by the person or because the old ones do not belong to this store; the
@@ -128,8 +153,11 @@ pub(crate) struct Inner {
     /// Why nothing can be saved in the data folder, if so.
     unwritable: Option<String>,
     tabs: Mutex<HashMap<String, CancellationToken>>,
+    /// Ends the search for duplicates that was begun last.
+    duplicates: Mutex<CancellationToken>,
     pub(crate) imports: Imports,
     pub(crate) reader: Reader,
+    pub(crate) watch: Watch,
     lock: Option<DataLock>,
 }
 
@@ -196,13 +224,15 @@ impl Engine {
         let (wake_graphs, graphs) = Wake::new();
         let paused =
             store.read(|read| read.setting(PAUSED_SETTING))?.is_some_and(|value| value == "true");
+        keyword.set_synonyms(&store.read(stored_synonyms)?);
         let battery_allowed =
             store.read(|read| read.setting(BATTERY_SETTING))?.is_some_and(|value| value == "true");
+        let choices = store.read(Choices::read)?;
         let inner = Arc::new(Inner {
             data_dir: dir.clone(),
             keyword: Arc::new(keyword),
-            vector: OnceLock::new(),
-            model: ModelSlot::new(options.model),
+            generations: RwLock::new(Generations::new(&options.model, choices)),
+            source: options.model,
             search_permits: Semaphore::new(options.searches),
             searches: options.searches,
             meters: Meters::default(),
@@ -215,6 +245,7 @@ impl Engine {
             parsed: Parsed::default(),
             words_behind: AtomicBool::new(false),
             shown: Mutex::default(),
+            opens: RwLock::new(store.read(|read| read.opens())?.into_iter().collect()),
             status: watch::Sender::new(IndexStatus { read_only, ..IndexStatus::default() }),
             status_changed: Notify::new(),
             changes: broadcast::Sender::new(EVENTS),
@@ -224,7 +255,6 @@ impl Engine {
             wake_meaning,
             wake_vectors,
             wake_graphs,
-            vectors_applied: AtomicI64::new(0),
             failures: Mutex::default(),
             paused: AtomicBool::new(paused),
             rebuild_words: AtomicBool::new(ahead),
@@ -233,22 +263,17 @@ impl Engine {
             read_only,
             unwritable,
             tabs: Mutex::default(),
+            duplicates: Mutex::default(),
             imports: Imports::default(),
             reader: options.reader,
+            watch: Watch::default(),
             store,
             lock,
         });
         inner.status.send_replace(inner.work_out_status()?);
         let mut lanes = Vec::new();
         if read_only {
-            // No lane does it here, and the status needs it to be true.
-            let reader = inner.clone();
-            std::thread::spawn(move || {
-                if let Err(error) = reader.vector(true) {
-                    tracing::info!("{error}");
-                }
-                reader.status_changed.notify_one();
-            });
+            inner.load_beside();
         } else {
             lanes.push(Indexer::start(
                 &inner,
@@ -257,10 +282,17 @@ impl Engine {
             let lanes = [&inner.wake_words, &inner.wake_meaning, &inner.wake_vectors];
             let lanes = lanes.map(Wake::clone);
             inner.store.on_commit(Box::new(move |_, _| lanes.iter().for_each(Wake::wake)));
+            if options.folders != FolderWatch::Off {
+                Watch::start(&inner, options.folders == FolderWatch::Polled)?;
+            }
         }
         tokio::runtime::Handle::current().spawn(publish_status(inner.clone()));
         tokio::runtime::Handle::current().spawn(watch_other_processes(inner.clone()));
-        Ok(Engine { inner, indexer: Arc::new(Mutex::new(lanes)) })
+        let engine = Engine { inner, indexer: Arc::new(Mutex::new(lanes)) };
+        if !read_only {
+            tokio::runtime::Handle::current().spawn(clean_up(engine.inner.clone()));
+        }
+        Ok(engine)
     }
 
     /// Finishes the batch in hand, commits both indexes, drains the store and leaves the folder to who
@@ -268,6 +300,7 @@ impl Engine {
     pub async fn close(&self) -> Result<()> {
         self.inner.imports.stop_all();
         self.inner.closing.cancel();
+        self.inner.watch.stop();
         let inner = self.inner.clone();
         let lanes = std::mem::take(&mut *self.indexer.lock().expect("no panic while held"));
         tokio::task::spawn_blocking(move || {
@@ -282,6 +315,7 @@ impl Engine {
                 wake.wake();
             }
             inner.imports.join();
+            inner.watch.join();
             for lane in lanes {
                 lane.join();
             }
@@ -497,6 +531,16 @@ impl Engine {
         self.inner.store.attachment_path(digest)
     }
 
+    /// Removes attachments that no note refers to and that nobody has wanted for `grace`. Happens by itself, with a
+    /// day of grace, in the process that holds the data folder.
+    pub async fn remove_unused_attachments(&self, grace: Duration) -> Result<store::Removed> {
+        self.blocking(move |inner| {
+            let cancelled = || inner.closing.is_cancelled();
+            Ok(inner.store.remove_unused_attachments(grace, &cancelled)?)
+        })
+        .await
+    }
+
     /// Ticks or unticks the task on one line of a note, as the note is now.
     pub async fn toggle_task(&self, id: NoteId, line: usize, done: bool) -> Result<Saved> {
         let note = self.note(id).await?;
@@ -571,6 +615,14 @@ impl Engine {
         search::search(&self.inner, request, token).await
     }
 
+    /// How a note's score by words came about, one reason a line; `None` where it is no hit by words.
+    pub async fn explain(&self, text: String, id: NoteId) -> Result<Option<String>> {
+        self.blocking(move |inner| {
+            Ok(inner.keyword().explain(&note::parse(&text, false, &inner.clock()), id))
+        })
+        .await
+    }
+
     /// What the notes with a query's words have in common. `typing` as in [`SearchRequest`].
     pub async fn facets(&self, text: String, typing: bool) -> Result<Facets> {
         let _permit = self.inner.search_permits.acquire().await.map_err(Error::internal)?;
@@ -588,9 +640,57 @@ impl Engine {
         .await
     }
 
+    /// The best passages of a note for a query, in the order in which they stand there; none for a query of
+    /// filters only.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] if there is no such note.
+    pub async fn passages(&self, id: NoteId, text: String, mode: Mode) -> Result<Vec<Passage>> {
+        self.blocking(move |inner| passages::passages(inner, id, &text, mode)).await
+    }
+
+    /// Every place in a text that matches a query by words. `markdown`: the text is a note's body, of which
+    /// only what is read counts.
+    pub async fn matches(
+        &self,
+        text: String,
+        query: String,
+        markdown: bool,
+    ) -> Result<TextMatches> {
+        self.blocking(move |inner| Ok(passages::matches(inner, &text, &query, markdown))).await
+    }
+
     /// Notes nearest to one note by meaning.
     pub async fn related(&self, id: NoteId, limit: usize) -> Result<Vec<Hit>> {
         self.blocking(move |inner| search::related(inner, id, limit)).await
+    }
+
+    /// Groups of nearly identical notes, worked out beside everything else; `progress` is told a share of the
+    /// whole, 0 to 1. A newer call ends an older one.
+    ///
+    /// # Errors
+    /// [`Code::Cancelled`] within a moment after [`Engine::cancel_duplicates`] or a newer call.
+    pub async fn duplicates(&self, progress: impl Fn(f32) + Send + 'static) -> Result<Duplicates> {
+        let (sender, receiver) = oneshot::channel();
+        let inner = self.inner.clone();
+        let token = inner.closing.child_token();
+        let older = std::mem::replace(
+            &mut *inner.duplicates.lock().expect("no panic while held"),
+            token.clone(),
+        );
+        older.cancel();
+        let run = move || {
+            set_priority(Priority::Low);
+            // The caller may have gone away.
+            drop(sender.send(duplicates::find(&inner, &token, &progress)));
+        };
+        let thread = std::thread::Builder::new().name("duplicates".to_owned()).spawn(run);
+        thread.map_err(Error::internal)?;
+        receiver.await.map_err(Error::internal)?
+    }
+
+    pub fn cancel_duplicates(&self) {
+        self.inner.duplicates.lock().expect("no panic while held").cancel();
     }
 
     pub async fn setting(&self, key: &'static str) -> Result<Option<String>> {
@@ -600,6 +700,40 @@ impl Engine {
     /// Stores one JSON text.
     pub async fn set_setting(&self, key: &'static str, json: String) -> Result<()> {
         self.write(Lane::Interactive, move |write| write.put_setting(key, &json)).await
+    }
+
+    /// Counts that the person opened a note: among hits as good as each other, the ones that are used
+    /// come first.
+    pub async fn count_open(&self, id: NoteId) -> Result<()> {
+        let now = self.inner.clock().now;
+        match self.write(Lane::Interactive, move |write| write.count_open(id, now)).await {
+            // It counts for as long as this process runs.
+            Err(error) if error.code == Code::ReadOnly => {}
+            counted => counted?,
+        }
+        let mut opens = self.inner.opens.write().expect("no panic while held");
+        let known = opens.entry(id).or_insert(Opens { count: 0, last: now });
+        *known = Opens { count: known.count + 1, last: now };
+        Ok(())
+    }
+
+    /// Groups of words and phrases that the person takes for the same.
+    pub async fn synonyms(&self) -> Result<Vec<Vec<String>>> {
+        self.read(stored_synonyms).await
+    }
+
+    /// Stores groups of words and phrases that mean the same, without doubles, and without groups of
+    /// fewer than two; gives them as stored. From then on a note with one of a group is found by the
+    /// others.
+    ///
+    /// # Errors
+    /// [`Code::Invalid`] where there are more groups or words than can be looked up quickly.
+    pub async fn set_synonyms(&self, groups: Vec<Vec<String>>) -> Result<Vec<Vec<String>>> {
+        let groups = clean_synonyms(groups)?;
+        let json = serde_json::to_string(&groups).map_err(Error::internal)?;
+        self.set_setting(SYNONYMS_SETTING, json).await?;
+        self.inner.keyword().set_synonyms(&groups);
+        Ok(groups)
     }
 
     /// Pauses or resumes embedding; notes saved meanwhile are found by words.
@@ -706,6 +840,60 @@ impl Engine {
 
 const PAUSED_SETTING: &str = "meaning_paused";
 const BATTERY_SETTING: &str = "meaning_on_battery";
+const SYNONYMS_SETTING: &str = "synonyms";
+/// Groups of synonyms, words of one group, and characters of one word.
+const MAX_SYNONYM_GROUPS: usize = 1_000;
+const MAX_SYNONYMS: usize = 30;
+const MAX_SYNONYM_CHARS: usize = 100;
+
+/// The person's groups of synonyms; what cannot be read counts as none, so that notes are still found.
+fn stored_synonyms(read: &Read<'_>) -> std::result::Result<Vec<Vec<String>>, StoreError> {
+    let stored = read.setting(SYNONYMS_SETTING)?;
+    Ok(stored
+        .and_then(|json| {
+            serde_json::from_str(&json)
+                .inspect_err(|error| tracing::error!(%error, "the synonyms are unreadable"))
+                .ok()
+        })
+        .unwrap_or_default())
+}
+
+fn clean_synonyms(groups: Vec<Vec<String>>) -> Result<Vec<Vec<String>>> {
+    let mut cleaned: Vec<Vec<String>> = Vec::new();
+    for group in groups {
+        let mut words: Vec<String> = Vec::new();
+        for word in group {
+            let word = word.split_whitespace().collect::<Vec<_>>().join(" ");
+            if word.chars().count() > MAX_SYNONYM_CHARS {
+                return Err(Error::invalid(format!(
+                    "A synonym has at most {MAX_SYNONYM_CHARS} characters: “{}…” is longer.",
+                    word.chars().take(20).collect::<String>()
+                )));
+            }
+            let known = words.iter().any(|held| note::fold(held) == note::fold(&word));
+            if word.chars().any(char::is_alphanumeric) && !known {
+                words.push(word);
+            }
+        }
+        if words.len() > MAX_SYNONYMS {
+            return Err(Error::invalid(format!(
+                "A group has at most {MAX_SYNONYMS} synonyms: the one of “{}” has {}.",
+                words[0],
+                words.len()
+            )));
+        }
+        if words.len() > 1 {
+            cleaned.push(words);
+        }
+    }
+    if cleaned.len() > MAX_SYNONYM_GROUPS {
+        return Err(Error::invalid(format!(
+            "There are at most {MAX_SYNONYM_GROUPS} groups of synonyms, not {}.",
+            cleaned.len()
+        )));
+    }
+    Ok(cleaned)
+}
 
 /// What a person could edit of a stored note.
 pub fn draft_of(note: &Note) -> NoteDraft {
@@ -759,43 +947,19 @@ impl Inner {
         &self.keyword
     }
 
-    pub(crate) fn model(&self) -> &ModelSlot {
-        &self.model
+    pub(crate) fn read_only(&self) -> bool {
+        self.read_only
     }
 
-    /// The vector index. It can be opened only when the model is known; `wait` loads the model.
-    pub(crate) fn vector(&self, wait: bool) -> Result<Arc<vector::VectorIndex>> {
-        if let Some(index) = self.vector.get() {
-            return Ok(index.clone());
-        }
-        let model = self.model.get(wait)?;
-        self.open_vector(model.as_ref())
-    }
-
-    pub(crate) fn open_vector(
-        &self,
-        model: &dyn embed::Embedder,
-    ) -> Result<Arc<vector::VectorIndex>> {
-        // Two threads may come here first: one opens, the other waits for it.
-        static OPENING: Mutex<()> = Mutex::new(());
-        let _opening = OPENING.lock().expect("no panic while held");
-        if let Some(index) = self.vector.get() {
-            return Ok(index.clone());
-        }
-        let spec = vector::Spec {
-            store_uuid: self.store.uuid().to_owned(),
-            model: model.model_id().to_owned(),
-            dims: model.dims(),
-        };
-        let access =
-            if self.read_only { vector::Access::ReadOnly } else { vector::Access::ReadWrite };
-        let (index, opened) =
-            vector::VectorIndex::open(&self.data_dir.join("vector"), &spec, access)?;
-        if let vector::Opened::Fresh(reason) = opened {
-            tracing::info!(%reason, "the vector index is made anew");
-        }
-        let index = Arc::new(index);
-        Ok(self.vector.get_or_init(|| index).clone())
+    /// Loads the model and opens its index where no lane does it, because the status needs both to be true.
+    fn load_beside(self: &Arc<Self>) {
+        let inner = self.clone();
+        std::thread::spawn(move || {
+            if let Err(error) = inner.serving().open_index(&inner, true) {
+                tracing::info!("{error}");
+            }
+            inner.status_changed.notify_one();
+        });
     }
 
     pub(crate) fn meaning_paused(&self) -> bool {
@@ -825,7 +989,7 @@ impl Inner {
         }
         self.fresh.lock().expect("no panic while held").extend(ids);
         self.wake_fresh.wake();
-        if !self.model.is_unavailable() {
+        if !self.serving().model.is_unavailable() {
             self.urgent.lock().expect("no panic while held").extend(ids);
             self.wake_saved.wake();
         }
@@ -885,26 +1049,34 @@ impl Inner {
         let rebuild_asked = self.rebuild_words.load(Ordering::Acquire);
         let cursor = self.keyword.cursor();
         let shown = self.shown.lock().expect("no panic while held").clone();
-        let model = self.model.ready();
+        let (serving, next) = (self.serving(), self.next_generation());
+        let model = serving.model.ready();
         let model_id = model.as_ref().map(|model| model.model_id().to_owned());
-        let (counts, changed, shown, pending, last_vector_seq) = self.store.read(|read| {
-            let counts = read.counts(model_id.as_deref().unwrap_or_default())?;
-            let pending = match &model_id {
-                Some(id) => read.pending_chunks_count(id)?,
-                None => counts.notes,
-            };
-            let changed = read.count_changes_since(cursor)?;
-            // A note that was shown and has changed again since stands under its later seq.
-            let shown = match shown.len() {
-                0 => 0,
-                _ => read
-                    .changes_since(cursor, SHOWN_LOOKED_AT)?
-                    .iter()
-                    .filter(|change| shown.contains(&change.seq))
-                    .count(),
-            };
-            Ok((counts, changed, shown, pending, read.last_vector_seq()?))
-        })?;
+        let (counts, changed, shown, pending, last_vector_seq, next_pending) =
+            self.store.read(|read| {
+                let counts = read.counts(model_id.as_deref().unwrap_or_default())?;
+                let pending = match &model_id {
+                    Some(id) => read.pending_chunks_count(id)?,
+                    None => counts.notes,
+                };
+                let changed = read.count_changes_since(cursor)?;
+                // A note that was shown and has changed again since stands under its later seq.
+                let shown = match shown.len() {
+                    0 => 0,
+                    _ => read
+                        .changes_since(cursor, SHOWN_LOOKED_AT)?
+                        .iter()
+                        .filter(|change| shown.contains(&change.seq))
+                        .count(),
+                };
+                let last_vector_seq =
+                    read.last_vector_seq(model_id.as_deref().unwrap_or_default())?;
+                let next_pending = match read.next_model()? {
+                    Some(next) if read.next_model_listed()? => read.pending_chunks_count(&next)?,
+                    _ => counts.notes,
+                };
+                Ok((counts, changed, shown, pending, last_vector_seq, next_pending))
+            })?;
         let failures = self.failures.lock().expect("no panic while held");
         let words_pending = changed.saturating_sub(shown);
         let words_state = if failures.words.is_some() {
@@ -914,8 +1086,10 @@ impl Inner {
         } else {
             IndexState::Ready
         };
-        let waiting = self.meaning_waits().filter(|_| pending > 0);
-        let meaning_state = if self.model.is_unavailable() {
+        let held_back = self.meaning_waits();
+        let waiting = held_back.filter(|_| pending > 0);
+        let index = serving.index();
+        let meaning_state = if serving.model.is_unavailable() {
             IndexState::Unavailable
         } else if failures.meaning.is_some() {
             IndexState::Failed
@@ -923,13 +1097,27 @@ impl Inner {
             IndexState::Paused
         } else if self.rebuild_vectors.load(Ordering::Relaxed) {
             IndexState::Rebuilding
-        } else if model.is_none() || self.vector.get().is_none() {
+        } else if model.is_none() || index.is_none() {
             IndexState::Loading
         } else if waiting.is_some() {
             IndexState::Waiting
         } else {
             IndexState::Ready
         };
+        let model_change = next.map(|next| {
+            let message = next.model.unavailable_reason().or_else(|| next.failure());
+            let state = match held_back {
+                _ if next.model.is_unavailable() => IndexState::Unavailable,
+                _ if message.is_some() => IndexState::Failed,
+                Some(Waiting::Paused) => IndexState::Paused,
+                Some(_) if next_pending > 0 => IndexState::Waiting,
+                _ if next.model.ready().is_none() => IndexState::Loading,
+                _ => IndexState::Rebuilding,
+            };
+            let model = next.choice().map(|choice| choice.name);
+            ModelChange { model, pending: next_pending, state, message }
+        });
+        let waiting = waiting.or(held_back.filter(|_| model_change.is_some()));
         Ok(IndexStatus {
             notes: counts.notes,
             trashed: counts.trashed,
@@ -937,12 +1125,12 @@ impl Inner {
             meaning_pending: pending,
             meaning_skipped: counts.skipped,
             chunks: counts.chunks,
-            vectors_behind: match self.vector.get() {
+            vectors_behind: match &index {
                 Some(index) if self.read_only => index.cursor() < last_vector_seq,
-                Some(_) => self.vectors_applied.load(Ordering::Relaxed) < last_vector_seq.0,
+                Some(_) => serving.applied.load(Ordering::Relaxed) < last_vector_seq.0,
                 None => false,
             },
-            vectors: self.vector.get().map_or(0, |index| index.vector_count()),
+            vectors: index.map_or(0, |index| index.vector_count()),
             words_state,
             meaning_state,
             waiting_for: waiting.and_then(Waiting::reason).map(str::to_owned),
@@ -951,9 +1139,11 @@ impl Inner {
                 .clone()
                 .or_else(|| failures.words.clone())
                 .or_else(|| failures.meaning.clone())
-                .or_else(|| self.model.unavailable_reason()),
+                .or_else(|| serving.model.unavailable_reason()),
             read_only: self.read_only,
             unwritable: self.unwritable.is_some(),
+            model: serving.choice().map(|choice| choice.name),
+            model_change,
         })
     }
 }
@@ -976,6 +1166,30 @@ async fn publish_status(inner: Arc<Inner>) {
     }
 }
 
+/// Removes what nothing refers to any more, now and then.
+async fn clean_up(inner: Arc<Inner>) {
+    let mut wait = UNUSED_DELAY;
+    loop {
+        tokio::select! {
+            () = inner.closing.cancelled() => return,
+            () = tokio::time::sleep(wait) => {}
+        }
+        wait = UNUSED_INTERVAL;
+        let cleaner = inner.clone();
+        let removed = tokio::task::spawn_blocking(move || {
+            let cancelled = || cleaner.closing.is_cancelled();
+            cleaner.store.remove_unused_attachments(UNUSED_GRACE, &cancelled)
+        });
+        match removed.await {
+            Ok(Ok(removed)) => {
+                tracing::info!(removed.files, removed.bytes, "unused attachments are removed");
+            }
+            Ok(Err(error)) => tracing::warn!(%error, "unused attachments cannot be removed"),
+            Err(error) => tracing::warn!(%error, "unused attachments cannot be removed"),
+        }
+    }
+}
+
 /// What the command line or another window saved through the store is indexed or shown here too.
 async fn watch_other_processes(inner: Arc<Inner>) {
     let mut interval = tokio::time::interval(POLL_INTERVAL);
@@ -989,9 +1203,15 @@ async fn watch_other_processes(inner: Arc<Inner>) {
         let polled = tokio::task::spawn_blocking(move || {
             let changed = reader.store.poll_external()?;
             let mut reloaded = false;
+            let before = reader.serving();
+            reader.follow_choices()?;
             if reader.read_only {
+                let serving = reader.serving();
+                if !Arc::ptr_eq(&before, &serving) {
+                    reader.load_beside();
+                }
                 reloaded = reader.keyword.reload()?;
-                if let Some(index) = reader.vector.get() {
+                if let Some(index) = serving.index() {
                     reloaded |= index.reload()?;
                 }
             }
@@ -1003,6 +1223,7 @@ async fn watch_other_processes(inner: Arc<Inner>) {
                 inner.wake_words.wake();
                 inner.wake_meaning.wake();
                 inner.wake_vectors.wake();
+                inner.watch.others_wrote();
                 inner.status_changed.notify_one();
                 inner.announce(Vec::new());
             }

@@ -60,7 +60,8 @@ impl From<store::StoreError> for Error {
             store::StoreError::Conflict { .. } => Code::Conflict,
             store::StoreError::NoSuchNote { .. }
             | store::StoreError::NoSuchNotebook { .. }
-            | store::StoreError::NoSuchImport { .. } => Code::NotFound,
+            | store::StoreError::NoSuchImport { .. }
+            | store::StoreError::NoSuchFolder { .. } => Code::NotFound,
             store::StoreError::Invalid { .. } => Code::Invalid,
             store::StoreError::ReadOnly { .. } => Code::ReadOnly,
             _ => Code::Internal,

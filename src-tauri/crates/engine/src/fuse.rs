@@ -3,11 +3,31 @@
 
 use std::collections::HashMap;
 
-use note::NoteId;
+use note::{NoteId, Timestamp};
+use store::Opens;
 
 /// How deep each list is read; scores are normalised over this many hits, so that a longer page
 /// never changes the order of a shorter one.
 pub(crate) const DEPTH: usize = 100;
+
+/// What use and a recent change add at most, as a share of what the best hit can have: enough to
+/// order hits that are about as good as each other, and no more.
+const OPENED: f32 = 0.02;
+const CHANGED: f32 = 0.01;
+/// Days after which an opening or a change counts half.
+const HALF_LIFE: f32 = 30.0;
+/// Openings that give half of [`OPENED`].
+const OFTEN: f32 = 3.0;
+
+/// How much meaning counts where both lists are equally sure, how much it matters which is surer, and
+/// between what it stays. Tuned on one half of the judged sets of `cargo xtask eval --halves`.
+const EVEN: f32 = 0.5;
+const SURENESS: f32 = 0.8;
+const LEAST: f32 = 0.15;
+const MOST: f32 = 0.85;
+/// The hit that the first one is compared with, and hits by words that tell a query's language.
+const COMPARED: usize = 5;
+const TELLING: usize = 10;
 
 /// One note in a list by words.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,6 +35,7 @@ pub(crate) struct ByWords {
     pub(crate) note: NoteId,
     pub(crate) score: f32,
     pub(crate) title_exact: bool,
+    pub(crate) updated: Timestamp,
 }
 
 /// One note in a list by meaning, with its best chunk.
@@ -37,6 +58,31 @@ pub(crate) struct Fused {
     pub(crate) title_exact: bool,
     /// The model was not taught the note's language: its words alone count.
     pub(crate) foreign: bool,
+    /// How much of the score is the part by meaning; the rest is the part by words.
+    pub(crate) meaning_weight: f32,
+    /// What these add to the score, and why: how often the note was opened, when it was changed.
+    pub(crate) opened: f32,
+    pub(crate) opens: Option<Opens>,
+    pub(crate) changed: f32,
+}
+
+impl Fused {
+    pub(crate) fn new(note: NoteId) -> Fused {
+        Fused {
+            note,
+            score: 0.0,
+            words: None,
+            meaning: None,
+            similarity: None,
+            chunk: None,
+            title_exact: false,
+            foreign: false,
+            meaning_weight: 0.0,
+            opened: 0.0,
+            opens: None,
+            changed: 0.0,
+        }
+    }
 }
 
 /// The best chunk of each note, best first, at most [`DEPTH`] notes.
@@ -56,6 +102,35 @@ pub(crate) fn best_per_note(hits: &[vector::VectorHit]) -> Vec<ByMeaning> {
     notes.sort_by(|a, b| b.similarity.total_cmp(&a.similarity).then(a.note.cmp(&b.note)));
     notes.truncate(DEPTH);
     notes
+}
+
+/// How much meaning counts in one query, 0 to 1: more, the farther its first hit stands out from those
+/// that follow, and less, the farther the first hit by words does. `coverage`:
+/// the share of the query's words that the first hit has: with only some of them it is not sure. A query is taken to
+/// be in the language of the notes that have its words: as far as the model was not taught that, meaning
+/// says nothing.
+pub(crate) fn meaning_weight(
+    words: &[ByWords],
+    meaning: &[ByMeaning],
+    coverage: f32,
+    understood: impl Fn(NoteId) -> bool,
+) -> f32 {
+    let (Some(by_words), Some(by_meaning)) = (words.first(), meaning.first()) else {
+        return if words.is_empty() { 1.0 } else { 0.0 };
+    };
+    let lead = |first: f32, other: f32| if first > 0.0 { (first - other) / first } else { 0.0 };
+    // A note that is not in the list has none of the words; of its meaning nothing is known.
+    let other = words.get(COMPARED).map_or(0.0, |hit| hit.score);
+    let words_lead = lead(by_words.score, other) * coverage;
+    let other = meaning.get(COMPARED).or(meaning.last()).map_or(0.0, |hit| hit.similarity);
+    let meaning_lead = lead(by_meaning.similarity, other);
+    let weight = (EVEN + SURENESS * (meaning_lead - words_lead)).clamp(LEAST, MOST);
+    let (mut all, mut readable) = (0.0, 0.0);
+    for hit in words.iter().take(TELLING) {
+        all += hit.score;
+        readable += if understood(hit.note) { hit.score } else { 0.0 };
+    }
+    if all > 0.0 { weight * readable / all } else { weight }
 }
 
 /// Min-max normalises by the first [`DEPTH`] scores.
@@ -86,14 +161,12 @@ pub(crate) fn fuse(
             let part = if rank < DEPTH { of_words(hit.score) } else { 0.0 };
             let foreign = !understood(hit.note);
             Fused {
-                note: hit.note,
                 score: if foreign { part } else { (1.0 - weight) * part },
                 words: Some(part),
-                meaning: None,
-                similarity: None,
-                chunk: None,
                 title_exact: hit.title_exact,
                 foreign,
+                meaning_weight: if foreign { 0.0 } else { weight },
+                ..Fused::new(hit.note)
             }
         })
         .collect();
@@ -103,16 +176,7 @@ pub(crate) fn fuse(
         let part = of_meaning(hit.similarity);
         let index = *place.get(&hit.note).unwrap_or(&fused.len());
         if index == fused.len() {
-            fused.push(Fused {
-                note: hit.note,
-                score: 0.0,
-                words: None,
-                meaning: None,
-                similarity: None,
-                chunk: None,
-                title_exact: false,
-                foreign: false,
-            });
+            fused.push(Fused { meaning_weight: weight, ..Fused::new(hit.note) });
         }
         let entry = &mut fused[index];
         entry.score += weight * part;
@@ -120,9 +184,40 @@ pub(crate) fn fuse(
         entry.similarity = Some(hit.similarity);
         entry.chunk = Some(hit.chunk);
     }
-    // Stable, so equal scores keep the order of the lists, which is the same for every page.
-    fused.sort_by(|a, b| b.title_exact.cmp(&a.title_exact).then(b.score.total_cmp(&a.score)));
+    rank(&mut fused);
     fused
+}
+
+/// Stable, so that equal scores keep the order of the lists, which is the same for every page.
+fn rank(fused: &mut [Fused]) {
+    fused.sort_by(|a, b| b.title_exact.cmp(&a.title_exact).then(b.score.total_cmp(&a.score)));
+}
+
+/// Among the first [`DEPTH`] hits, prefers a little those that are opened often or were changed
+/// lately. `scale`: what the best hit could have.
+pub(crate) fn prefer(
+    fused: &mut [Fused],
+    scale: f32,
+    now: Timestamp,
+    opens: impl Fn(NoteId) -> Option<Opens>,
+    updated: impl Fn(NoteId) -> Option<Timestamp>,
+) {
+    // Whole days, so that notes of one import are not told apart by who came first.
+    let freshness = |time: Timestamp| {
+        let days = (now.0 - time.0).max(0) / (24 * 60 * 60 * 1000);
+        (-(days as f32) / HALF_LIFE).exp2()
+    };
+    let first = fused.len().min(DEPTH);
+    for hit in &mut fused[..first] {
+        hit.opens = opens(hit.note);
+        hit.opened = hit.opens.map_or(0.0, |opens| {
+            let count = opens.count as f32;
+            OPENED * scale * count / (count + OFTEN) * freshness(opens.last)
+        });
+        hit.changed = updated(hit.note).map_or(0.0, |time| CHANGED * scale * freshness(time));
+        hit.score += hit.opened + hit.changed;
+    }
+    rank(&mut fused[..first]);
 }
 
 #[cfg(test)]
@@ -131,7 +226,12 @@ mod tests {
 
     fn words(list: &[(i64, f32)]) -> Vec<ByWords> {
         list.iter()
-            .map(|&(id, score)| ByWords { note: NoteId(id), score, title_exact: false })
+            .map(|&(id, score)| ByWords {
+                note: NoteId(id),
+                score,
+                title_exact: false,
+                updated: Timestamp(0),
+            })
             .collect()
     }
 
@@ -171,6 +271,28 @@ mod tests {
     }
 
     #[test]
+    fn the_surer_list_counts_more() {
+        let flat: Vec<(i64, f32)> = (0..20).map(|id| (id, 5.0 - id as f32 / 100.0)).collect();
+        let peaked: Vec<(i64, f32)> = (0..20).map(|id| (id, 5.0 / (id + 1) as f32)).collect();
+        let weight = |by_words: &[(i64, f32)], by_meaning: &[(i64, f32)], coverage: f32| {
+            meaning_weight(&words(by_words), &meaning(by_meaning), coverage, |_| true)
+        };
+        assert!((weight(&flat, &flat, 1.0) - EVEN).abs() < 0.01);
+        assert!((weight(&peaked, &peaked, 1.0) - EVEN).abs() < 0.01);
+        assert!(weight(&peaked, &flat, 1.0) < 0.2);
+        assert!(weight(&flat, &peaked, 1.0) > 0.8);
+        assert!(
+            weight(&peaked, &flat, 0.2) > weight(&peaked, &flat, 1.0),
+            "it has few of the words"
+        );
+        assert!(weight(&[(1, 5.0)], &flat, 1.0) < 0.2, "one note alone has the words");
+        assert_eq!(weight(&[], &flat, 0.0), 1.0);
+        assert_eq!(weight(&flat, &[], 1.0), 0.0);
+        let foreign = meaning_weight(&words(&flat), &meaning(&peaked), 1.0, |_| false);
+        assert_eq!(foreign, 0.0);
+    }
+
+    #[test]
     fn an_exact_title_comes_first() {
         let mut by_words = words(&[(1, 9.0), (2, 1.0)]);
         by_words[1].title_exact = true;
@@ -190,6 +312,25 @@ mod tests {
         };
         let (short, long) = (order(100), order(150));
         assert_eq!(short[..], long[..short.len()]);
+    }
+
+    #[test]
+    fn use_and_age_order_what_is_about_as_good() {
+        const DAY: i64 = 24 * 60 * 60 * 1000;
+        let now = Timestamp(1_000 * DAY);
+        let order = |list: &[(i64, f32)]| -> Vec<i64> {
+            let mut fused = fuse(&words(list), &[], 0.0, |_| true);
+            let opens = |note: NoteId| {
+                (note.0 == 3).then_some(Opens { count: 9, last: Timestamp(999 * DAY) })
+            };
+            let updated = |note: NoteId| Some(Timestamp((900 + 10 * note.0) * DAY));
+            prefer(&mut fused, 1.0, now, opens, updated);
+            fused.iter().map(|hit| hit.note.0).collect()
+        };
+        // Equals: the one in use, then the one changed last.
+        assert_eq!(order(&[(1, 5.0), (2, 5.0), (3, 5.0), (4, 1.0)]), [3, 2, 1, 4]);
+        // What is clearly better stays first.
+        assert_eq!(order(&[(1, 5.0), (3, 4.0), (4, 1.0)]), [1, 3, 4]);
     }
 
     #[test]

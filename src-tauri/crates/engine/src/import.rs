@@ -19,6 +19,7 @@ use store::{
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
+use crate::containers::{self, is_container};
 use crate::engine::{Engine, Inner, clean_notebook};
 use crate::error::{Error, Result};
 use crate::export;
@@ -64,7 +65,7 @@ const WORKERS: usize = 2;
 /// Notes written by one operation: few at first, which are found soon, then more, for each commit waits for the
 /// disk. Even these keep a person's save waiting for hundredths of a second only.
 const FIRST_BATCH: usize = 64;
-const BATCH: usize = 512;
+pub(crate) const BATCH: usize = 512;
 /// How many operations may wait for the store.
 const IN_FLIGHT: usize = 6;
 /// Bytes of files that may be read and not yet written: what bounds the memory of an import.
@@ -116,11 +117,11 @@ impl Imports {
     }
 }
 
-struct Job {
-    token: CancellationToken,
+pub(crate) struct Job {
+    pub(crate) token: CancellationToken,
     /// Why the token is cancelled: by default because the engine closes.
     stop: Mutex<Stop>,
-    status: Mutex<ImportStatus>,
+    pub(crate) status: Mutex<ImportStatus>,
     clock: Instant,
     /// Files that were done when it went on, which say nothing about the rate.
     before: usize,
@@ -129,7 +130,7 @@ struct Job {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stop {
+pub(crate) enum Stop {
     /// Goes on when the data folder is opened again.
     Close,
     Pause,
@@ -382,11 +383,13 @@ impl Engine {
                 Ok((import.notebook, import.on_change, items))
             })
             .await?;
-        let roots: Vec<PathBuf> = items
+        let mut roots: Vec<PathBuf> = items
             .into_iter()
-            .map(|item| PathBuf::from(item.path))
+            // What is in a container is read again with it; what is in already is recognised.
+            .map(|item| PathBuf::from(containers::outermost(&item.path)))
             .filter(|path| path.exists())
             .collect();
+        roots.dedup();
         if roots.is_empty() {
             return Err(Error::invalid("every file of this import was imported"));
         }
@@ -453,7 +456,9 @@ impl Engine {
     }
 }
 
-const CANCELLED: &str = "cancelled";
+pub(crate) const CANCELLED: &str = "cancelled";
+pub(crate) const LEFT_ALONE: &str = "changed since it was imported; its note was left as it is";
+const ATTACHED: &str = "attached to the notes that show it";
 
 fn count_of(counts: &ItemCounts, state: Option<ItemState>) -> usize {
     match state {
@@ -508,7 +513,7 @@ impl Job {
         status
     }
 
-    fn update(&self, change: impl FnOnce(&mut ImportStatus)) {
+    pub(crate) fn update(&self, change: impl FnOnce(&mut ImportStatus)) {
         change(&mut self.status.lock().expect("no panic while held"));
     }
 }
@@ -558,34 +563,37 @@ impl Inner {
 }
 
 /// A file to import and the notebook that it belongs to.
-struct Found {
-    path: PathBuf,
-    notebook: String,
+pub(crate) struct Found {
+    pub(crate) path: PathBuf,
+    pub(crate) notebook: String,
 }
 
 /// All files below the roots, and what could not even be listed, with the reason.
 #[derive(Default)]
 struct FoundFiles {
     documents: Vec<Found>,
+    /// Files that hold many documents.
+    containers: Vec<Found>,
     others: Vec<Found>,
     unreadable: Vec<(String, String)>,
 }
 
 impl FoundFiles {
     fn len(&self) -> usize {
-        self.documents.len() + self.others.len() + self.unreadable.len()
+        let readable = self.documents.len() + self.containers.len();
+        readable + self.others.len() + self.unreadable.len()
     }
 }
 
 /// Limits the bytes that are read ahead of writing.
 #[derive(Default)]
-struct Budget {
+pub(crate) struct Budget {
     used: Mutex<usize>,
     freed: Condvar,
 }
 
 impl Budget {
-    fn take(&self, bytes: usize) {
+    pub(crate) fn take(&self, bytes: usize) {
         let mut used = self.used.lock().expect("no panic while held");
         while *used > 0 && *used + bytes > READ_AHEAD {
             used = self.freed.wait(used).expect("no panic while held");
@@ -593,7 +601,7 @@ impl Budget {
         *used += bytes;
     }
 
-    fn give(&self, bytes: usize) {
+    pub(crate) fn give(&self, bytes: usize) {
         *self.used.lock().expect("no panic while held") -= bytes;
         self.freed.notify_all();
     }
@@ -609,7 +617,7 @@ struct ReadFile {
 }
 
 /// What the store says of a file.
-enum Known {
+pub(crate) enum Known {
     New,
     /// Imported before, and another file since.
     Changed(Earlier),
@@ -620,53 +628,58 @@ enum Known {
 }
 
 /// A file as it was imported before.
-struct Earlier {
-    source: Source,
+pub(crate) struct Earlier {
+    pub(crate) source: Source,
     /// Its note has been edited here since.
-    edited: bool,
+    pub(crate) edited: bool,
 }
 
 /// One file, read and extracted.
-struct Prepared {
-    path: String,
-    bytes: usize,
-    outcome: Outcome,
+pub(crate) struct Prepared {
+    pub(crate) path: String,
+    pub(crate) bytes: usize,
+    pub(crate) outcome: Outcome,
 }
 
-enum Outcome {
+pub(crate) enum Outcome {
     Note(Box<NewNote>),
-    Skipped { reason: String, note: Option<NoteId> },
+    /// No document, but shown by notes, and kept with them.
+    Attached,
+    Skipped {
+        reason: String,
+        note: Option<NoteId>,
+    },
     Failed(String),
 }
 
-struct NewNote {
-    draft: NoteDraft,
-    analysis: Analysis,
+pub(crate) struct NewNote {
+    pub(crate) draft: NoteDraft,
+    pub(crate) analysis: Analysis,
     /// Also those in its front matter and its text.
-    tags: Vec<String>,
+    pub(crate) tags: Vec<String>,
     /// The note that an earlier version of this file became.
-    update: Option<NoteId>,
+    pub(crate) update: Option<NoteId>,
     /// That earlier version, also if it is not updated.
-    before: Option<Source>,
-    digest: Digest,
-    size: u64,
-    mtime: Timestamp,
-    attachments: Vec<AttachmentRef>,
+    pub(crate) before: Option<Source>,
+    pub(crate) digest: Digest,
+    pub(crate) size: u64,
+    pub(crate) mtime: Timestamp,
+    pub(crate) attachments: Vec<AttachmentRef>,
     /// Files of this import that became attachments of this note, and of none before.
-    attached: Vec<PathBuf>,
+    pub(crate) attached: Vec<PathBuf>,
     /// Said to the person although the file was imported.
-    warning: Option<String>,
+    pub(crate) warning: Option<String>,
 }
 
-struct Importer<'a> {
-    inner: &'a Arc<Inner>,
-    job: &'a Arc<Job>,
-    notebook: String,
-    on_change: OnChange,
+pub(crate) struct Importer<'a> {
+    pub(crate) inner: &'a Arc<Inner>,
+    pub(crate) job: &'a Arc<Job>,
+    pub(crate) notebook: String,
+    pub(crate) on_change: OnChange,
 }
 
 /// Files of one import by their name, for embeds that give no path.
-type ByName = HashMap<String, Vec<PathBuf>>;
+pub(crate) type ByName = HashMap<String, Vec<PathBuf>>;
 
 impl Importer<'_> {
     /// `done`: what is recorded of an earlier run of this import.
@@ -677,7 +690,7 @@ impl Importer<'_> {
         if self.job.token.is_cancelled() && self.stop() != Stop::Cancel {
             return Ok(());
         }
-        let FoundFiles { mut documents, mut others, mut unreadable } = files;
+        let FoundFiles { mut documents, mut containers, mut others, mut unreadable } = files;
         let mut by_name = ByName::new();
         for file in documents.iter().chain(&others) {
             if let Some(name) = file.path.file_name() {
@@ -689,10 +702,12 @@ impl Importer<'_> {
         }
         if !done.is_empty() {
             documents.retain(|file| !done.contains(&file.path));
+            containers.retain(|file| !done.contains(&file.path));
             others.retain(|file| !done.contains(&file.path));
             unreadable.retain(|(path, _)| !done.contains(Path::new(path)));
         }
-        let found = done.len() + documents.len() + others.len() + unreadable.len();
+        let readable = documents.len() + containers.len() + others.len();
+        let found = done.len() + readable + unreadable.len();
         self.job.update(|status| {
             status.found = found;
             status.scanning = false;
@@ -705,16 +720,24 @@ impl Importer<'_> {
         }
         // What was attached before counts already.
         let attached = Mutex::new(done.clone());
+        let exported = self.import_exports(roots, &by_name, done)?;
+        documents.retain(|file| !exported.contains(&file.path));
+        others.retain(|file| !exported.contains(&file.path));
         self.import_documents(&documents, &by_name, &attached)?;
-        let attached = attached.into_inner().expect("no panic while held");
-        self.account_for_others(&others, &attached)
+        self.import_containers(&containers, done)?;
+        // Pictures that no note shows are notes of their own.
+        let shown = attached.lock().expect("no panic while held").clone();
+        let (pictures, others) = self.alone(roots, others, &shown)?;
+        self.import_documents(&pictures, &ByName::new(), &attached)?;
+        self.account_for_others(&others, &shown)?;
+        self.link()
     }
 
-    fn id(&self) -> ImportId {
+    pub(crate) fn id(&self) -> ImportId {
         self.job.status.lock().expect("no panic while held").id
     }
 
-    fn stop(&self) -> Stop {
+    pub(crate) fn stop(&self) -> Stop {
         *self.job.stop.lock().expect("no panic while held")
     }
 
@@ -760,7 +783,10 @@ impl Importer<'_> {
                     path: entry.path().to_owned(),
                     notebook: join_notebook(&self.notebook, below),
                 };
-                if extract::supported(&entry.file_name().to_string_lossy()) {
+                let name = entry.file_name().to_string_lossy();
+                if is_container(&found.path, &name) {
+                    files.containers.push(found);
+                } else if extract::supported(&name) && !extract::is_picture(&name) {
                     files.documents.push(found);
                 } else {
                     files.others.push(found);
@@ -814,7 +840,7 @@ impl Importer<'_> {
     }
 
     /// Gathers what the workers prepared into batches for the store.
-    fn write_prepared(
+    pub(crate) fn write_prepared(
         &self,
         documents: &[Found],
         receiver: &Receiver<Prepared>,
@@ -904,6 +930,7 @@ impl Importer<'_> {
                                 Err(error) => return Err(error),
                             }
                         }
+                        Outcome::Attached => (ItemState::Imported, Some(ATTACHED.to_owned()), None),
                         Outcome::Skipped { reason, note } => {
                             (ItemState::Skipped, Some(reason), note)
                         }
@@ -962,7 +989,12 @@ impl Importer<'_> {
         Ok(())
     }
 
-    fn record_all(&self, paths: &[String], state: ItemState, reason: &str) -> Result<()> {
+    pub(crate) fn record_all(
+        &self,
+        paths: &[String],
+        state: ItemState,
+        reason: &str,
+    ) -> Result<()> {
         let id = self.id();
         for slice in paths.chunks(RECORDED_AT_ONCE) {
             let (slice, reason) = (slice.to_vec(), reason.to_owned());
@@ -1021,9 +1053,8 @@ impl Importer<'_> {
                     Ok(Some(Outcome::Skipped { reason, note: Some(note) }))
                 }
                 Known::Changed(earlier) if self.on_change == OnChange::Skip => {
-                    let reason = "changed since it was imported; its note was left as it is";
                     let note = Some(earlier.source.note);
-                    Ok(Some(Outcome::Skipped { reason: reason.to_owned(), note }))
+                    Ok(Some(Outcome::Skipped { reason: LEFT_ALONE.to_owned(), note }))
                 }
                 Known::Changed(earlier) => {
                     self.extracted(file, read, Some(earlier), reader, by_name, attached)
@@ -1184,7 +1215,7 @@ impl Importer<'_> {
         }))))
     }
 
-    fn keep(&self, name: &str, bytes: &[u8], role: Role) -> Result<AttachmentRef> {
+    pub(crate) fn keep(&self, name: &str, bytes: &[u8], role: Role) -> Result<AttachmentRef> {
         Ok(AttachmentRef {
             name: name.to_owned(),
             digest: self.inner.store.put_attachment(bytes)?,
@@ -1283,7 +1314,7 @@ fn account_for_attached(
     failure: Option<&store::StoreError>,
 ) -> std::result::Result<(), store::StoreError> {
     let (state, reason) = match failure {
-        None => (ItemState::Imported, "attached to the notes that show it"),
+        None => (ItemState::Imported, ATTACHED),
         Some(_) => (ItemState::Skipped, "only a note that could not be saved shows it"),
     };
     for path in &new.attached {
@@ -1356,7 +1387,7 @@ fn error_path(error: &ignore::Error, root: &Path) -> String {
 }
 
 /// The notebook of a file: the chosen one, then the folders from the dropped one down.
-fn join_notebook(notebook: &str, below: Option<&Path>) -> String {
+pub(crate) fn join_notebook(notebook: &str, below: Option<&Path>) -> String {
     let mut parts: Vec<String> =
         if notebook.is_empty() { Vec::new() } else { vec![notebook.to_owned()] };
     for component in below.into_iter().flat_map(Path::components) {
@@ -1369,7 +1400,7 @@ fn join_notebook(notebook: &str, below: Option<&Path>) -> String {
 }
 
 /// The file that an embed means: by its path from the note, else by its name anywhere in the import.
-fn resolve(target: &str, parent: &Path, by_name: &ByName) -> Option<PathBuf> {
+pub(crate) fn resolve(target: &str, parent: &Path, by_name: &ByName) -> Option<PathBuf> {
     if target.contains("://") || target.starts_with("data:") {
         return None;
     }
@@ -1390,11 +1421,12 @@ fn resolve(target: &str, parent: &Path, by_name: &ByName) -> Option<PathBuf> {
 fn of_import(path: &Path, by_name: &ByName) -> bool {
     let Some(name) = path.file_name().map(|name| name.to_string_lossy()) else { return false };
     let found = by_name.get(&name.to_lowercase());
-    !extract::supported(&name) && found.is_some_and(|paths| paths.iter().any(|other| other == path))
+    let is_document = extract::supported(&name) && !extract::is_picture(&name);
+    !is_document && found.is_some_and(|paths| paths.iter().any(|other| other == path))
 }
 
 /// A path without `.` and `..`, by its text alone.
-fn normal(path: &Path) -> PathBuf {
+pub(crate) fn normal(path: &Path) -> PathBuf {
     let mut clean = PathBuf::new();
     for component in path.components() {
         match component {

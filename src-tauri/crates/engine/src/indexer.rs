@@ -16,9 +16,12 @@ use crate::diagnostics::Operation;
 use crate::engine::Inner;
 use crate::error::{Error, Result};
 use crate::manners::POWER_INTERVAL;
+use crate::model::Generation;
 use crate::priority::{Priority, set_priority};
 use crate::status::Waiting;
 
+/// Between the headings of a path.
+pub(crate) const HEADINGS: &str = " › ";
 /// Notes read from the store and indexed in one go.
 const WORDS_BATCH: usize = 512;
 /// So many changes at once are no person's.
@@ -48,6 +51,8 @@ const HELD_BACK: Duration = Duration::from_millis(200);
 const CROWD_PATIENCE: Duration = Duration::from_millis(100);
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(30);
+/// Notes that are freed or listed in one step of a change of the model.
+const CHANGE_BATCH: usize = 128;
 /// New chunks of one saved note that are embedded at once; a longer text waits its turn.
 const MAX_AT_ONCE: usize = 12;
 /// Tokens of one chunk: half of the model's window, so that a passage stays one thought and a
@@ -408,32 +413,29 @@ fn graphs_lane(inner: &Inner, woken: &Receiver<()>) {
         if !wait(inner, woken, IDLE) {
             continue;
         }
-        let Ok(index) = inner.vector(false) else { continue };
-        if let Err(error) = index.maintain(&|| inner.closing.is_cancelled()) {
-            inner.meaning_failed(Some(format!("The vector index could not be compacted: {error}")));
+        for generation in inner.all_generations() {
+            let Some(index) = generation.index() else { continue };
+            let stop = || inner.closing.is_cancelled() || generation.is_retired();
+            if let Err(error) = index.maintain(&stop)
+                && !generation.is_retired()
+            {
+                let failed = format!("The vector index could not be compacted: {error}");
+                inner.meaning_failed(Some(failed));
+            }
         }
     }
 }
 
-/// Runs one of the lanes that need the model until the engine closes, and again after a failure.
-fn with_model(
+/// Runs one of the lanes that need a model until the engine closes, and again after a failure.
+fn run_again(
     inner: &Inner,
     woken: &Receiver<()>,
     failed: &str,
-    run: fn(&Inner, &dyn embed::Embedder, &Receiver<()>) -> Result<()>,
+    run: fn(&Inner, &Receiver<()>) -> Result<()>,
 ) {
-    let model = match inner.model().get(true) {
-        Ok(model) => model,
-        Err(error) => {
-            // The status says it to the person.
-            tracing::info!("{error}");
-            inner.status_changed.notify_one();
-            return;
-        }
-    };
     let mut retry = FIRST_RETRY;
     while !inner.closing.is_cancelled() {
-        match run(inner, model.as_ref(), woken) {
+        match run(inner, woken) {
             Ok(()) => break,
             Err(error) => {
                 inner.meaning_failed(Some(format!("{failed} failed: {error}. Trying again.")));
@@ -444,103 +446,354 @@ fn with_model(
     }
 }
 
-fn vectors_lane(inner: &Inner, woken: &Receiver<()>) {
-    with_model(inner, woken, "Indexing vectors", vectors_run);
+/// The model that serves, if there is one: the store knows from then on that it is the one in use.
+fn serving_model(inner: &Inner, serving: &Generation) -> Result<Option<Arc<dyn embed::Embedder>>> {
+    let known = serving.model.ready().is_some() || serving.model.is_unavailable();
+    let model = serving.model.get(true);
+    if !known {
+        if let Err(error) = &model {
+            // The status says it to the person.
+            tracing::info!("{error}");
+        }
+        inner.status_changed.notify_one();
+    }
+    let Ok(model) = model else { return Ok(None) };
+    let id = model.model_id().to_owned();
+    let in_use = inner.store.read(|read| read.model_in_use())?;
+    if in_use.is_some_and(|in_use| in_use != id) {
+        inner.use_installed(serving, id)?;
+    }
+    Ok(Some(model))
 }
 
-/// Brings the vector index up to what is stored, until the engine closes. Not at idle priority:
-/// searches wait while it changes the index, and they must not wait for an idle core.
-fn vectors_run(inner: &Inner, model: &dyn embed::Embedder, woken: &Receiver<()>) -> Result<()> {
-    let index = inner.open_vector(model)?;
-    let mut applied = index.cursor();
-    if applied > inner.store.read(|read| read.last_vector_seq())? {
-        // As with words: the store is an older one than this index was made from.
-        inner.rebuild_vectors.store(true, Ordering::Relaxed);
-    }
-    let mut unsaved = 0usize;
-    let mut last_save = Instant::now();
-    inner.meaning_failed(None);
-    loop {
-        let rebuilding = inner.rebuild_vectors.load(Ordering::Relaxed);
-        if rebuilding {
-            index.clear()?;
-            (applied, unsaved) = (Seq(0), 1);
+/// A generation whose vector index is brought up to what is stored.
+struct Applying {
+    generation: Arc<Generation>,
+    model: String,
+    index: Arc<vector::VectorIndex>,
+    applied: Seq,
+    /// Vectors since the last save.
+    unsaved: usize,
+    last_save: Instant,
+}
+
+impl Applying {
+    fn open(inner: &Inner, generation: Arc<Generation>) -> Result<Applying> {
+        let index = generation.open_index(inner, true)?;
+        let model = generation.model.get(true)?.model_id().to_owned();
+        let applied = index.cursor();
+        let last_save = Instant::now();
+        let mut made = Applying { generation, model, index, applied, unsaved: 0, last_save };
+        if applied > inner.store.read(|read| read.last_vector_seq(&made.model))? {
+            // As with words: the store is an older one than this index was made from.
+            made.clear()?;
         }
+        Ok(made)
+    }
+
+    fn clear(&mut self) -> Result<()> {
+        self.index.clear()?;
+        (self.applied, self.unsaved) = (Seq(0), 1);
+        Ok(())
+    }
+
+    fn apply(&mut self, inner: &Inner) -> Result<()> {
         loop {
             let _applying = inner.applying.lock().expect("no panic while held");
             let stored = inner
                 .store
-                .read(|read| read.vectors_since(model.model_id(), applied, VECTORS_BATCH))?;
+                .read(|read| read.vectors_since(&self.model, self.applied, VECTORS_BATCH))?;
             let Some(last) = stored.last() else { break };
-            applied = last.vector_seq;
+            self.applied = last.vector_seq;
             for note in &stored {
                 if note.trashed || note.vectors.is_empty() {
-                    index.remove(note.note)?;
+                    self.index.remove(note.note)?;
                 } else {
                     let vectors: Vec<&[f32]> = note.vectors.iter().map(Vec::as_slice).collect();
-                    index.replace(note.note, &vectors)?;
+                    self.index.replace(note.note, &vectors)?;
                 }
-                unsaved += note.vectors.len().max(1);
+                self.unsaved += note.vectors.len().max(1);
             }
-            inner.vectors_applied.store(applied.0, Ordering::Relaxed);
-            if inner.closing.is_cancelled() {
+            self.generation.applied.store(self.applied.0, Ordering::Relaxed);
+            if inner.closing.is_cancelled() || self.generation.is_retired() {
                 break;
             }
         }
-        inner.vectors_applied.store(applied.0, Ordering::Relaxed);
-        if rebuilding {
-            inner.rebuild_vectors.store(false, Ordering::Relaxed);
+        self.generation.applied.store(self.applied.0, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn save(&mut self) -> Result<()> {
+        self.index.save(self.applied)?;
+        self.unsaved = 0;
+        self.last_save = Instant::now();
+        Ok(())
+    }
+
+    /// Takes the place of the generation that serves, if it misses no more notes than that.
+    fn take_over(&mut self, inner: &Inner) -> Result<()> {
+        if !inner.store.read(|read| read.next_model_is_ready(&self.model))? {
+            return Ok(());
+        }
+        self.save()?;
+        let model = self.model.clone();
+        inner.choose(move |write, choices| {
+            if write.switch_model(&model)?
+                && let Some(next) = choices.next.take()
+            {
+                choices.serving = next;
+            }
+            Ok(())
+        })?;
+        // What is open was found by the old model.
+        inner.announce(Vec::new());
+        Ok(())
+    }
+}
+
+fn vectors_lane(inner: &Inner, woken: &Receiver<()>) {
+    run_again(inner, woken, "Indexing vectors", vectors_run);
+}
+
+/// Brings the vector indexes up to what is stored, until the engine closes. Not at idle priority:
+/// searches wait while it changes an index, and they must not wait for an idle core.
+fn vectors_run(inner: &Inner, woken: &Receiver<()>) -> Result<()> {
+    let mut held: Vec<Applying> = Vec::new();
+    inner.meaning_failed(None);
+    loop {
+        let serving = inner.serving();
+        for gone in held.extract_if(.., |at| at.generation.is_retired()) {
+            let kept = inner.store.read(|read| {
+                Ok(read.model_in_use()?.as_deref() == Some(&gone.model)
+                    || read.next_model()?.as_deref() == Some(&gone.model))
+            })?;
+            if !kept {
+                gone.index.delete_files()?;
+            }
+        }
+        let is_held = |held: &[Applying], generation: &Arc<Generation>| {
+            held.iter().any(|at| Arc::ptr_eq(&at.generation, generation))
+        };
+        if !is_held(&held, &serving) && serving_model(inner, &serving)?.is_some() {
+            held.push(Applying::open(inner, serving.clone())?);
+        }
+        if let Some(next) = inner.next_generation()
+            && !is_held(&held, &next)
+            && let Some(model) = next.model.ready()
+            && inner.store.read(|read| read.next_model())?.as_deref() == Some(model.model_id())
+        {
+            held.push(Applying::open(inner, next)?);
+        }
+        let rebuilding = inner.rebuild_vectors.load(Ordering::Relaxed);
+        for at in &mut held {
+            let serves = Arc::ptr_eq(&at.generation, &serving);
+            if serves && rebuilding {
+                at.clear()?;
+            }
+            at.apply(inner)?;
+            if serves && rebuilding {
+                inner.rebuild_vectors.store(false, Ordering::Relaxed);
+            }
         }
         inner.status_changed.notify_one();
         let closing = inner.closing.is_cancelled();
-        let quiet = last_save.elapsed() >= QUIET_SAVE;
-        if unsaved > 0 && (closing || quiet || unsaved >= VECTORS_PER_SAVE) {
-            index.save(applied)?;
-            unsaved = 0;
-            last_save = Instant::now();
-            inner.wake_graphs.wake();
+        for at in &mut held {
+            let quiet = at.last_save.elapsed() >= QUIET_SAVE;
+            let due = closing || quiet || at.unsaved >= VECTORS_PER_SAVE;
+            if at.unsaved > 0 && due && !at.generation.is_retired() {
+                at.save()?;
+                inner.wake_graphs.wake();
+            }
         }
         if closing {
             return Ok(());
         }
-        wait(inner, woken, if unsaved > 0 { QUIET_SAVE } else { IDLE });
+        if let Some(next) = held.iter_mut().find(|at| !Arc::ptr_eq(&at.generation, &serving)) {
+            next.take_over(inner)?;
+            if !Arc::ptr_eq(&inner.serving(), &serving) {
+                continue;
+            }
+        }
+        let unsaved = held.iter().any(|at| at.unsaved > 0);
+        wait(inner, woken, if unsaved { QUIET_SAVE } else { IDLE });
     }
 }
 
 fn meaning_lane(inner: &Inner, woken: &Receiver<()>) {
-    with_model(inner, woken, "Embedding", meaning_run);
+    run_again(inner, woken, "Embedding", meaning_run);
 }
 
-/// Embeds the backlog, the newest notes first, until the engine closes.
-fn meaning_run(inner: &Inner, model: &dyn embed::Embedder, woken: &Receiver<()>) -> Result<()> {
+/// Embeds the backlog, the newest notes first, until the engine closes; then what the next model has to.
+fn meaning_run(inner: &Inner, woken: &Receiver<()>) -> Result<()> {
     inner.meaning_failed(None);
+    let mut change = Change::default();
     while !inner.closing.is_cancelled() {
         let waiting = inner.meaning_waits();
-        let mut pending = match waiting {
-            Some(_) => Vec::new(),
-            None => {
-                inner.store.read(|read| read.unchunked(model.model_id(), MEANING_BATCH, true))?
+        let serving = inner.serving();
+        let model = serving_model(inner, &serving)?;
+        if waiting.is_none() {
+            let worked = match &model {
+                Some(model) => embed_backlog(inner, &serving, model.as_ref(), woken)?,
+                None => false,
+            };
+            if worked || change.step(inner, woken) {
+                continue;
             }
-        };
-        {
-            let urgent = inner.urgent.lock().expect("no panic while held");
-            pending.retain(|(id, _)| !urgent.contains(id));
-        }
-        if !pending.is_empty() {
-            embed_notes(inner, model, &pending, woken)?;
-            inner.wake_vectors.wake();
-            continue;
         }
         let time = match waiting {
             Some(Waiting::Typing | Waiting::Words) => HELD_BACK,
             Some(Waiting::Battery) => POWER_INTERVAL,
             Some(Waiting::Paused) | None => IDLE,
         };
-        if !wait(inner, woken, time) && time == IDLE {
-            model.release_idle(IDLE);
+        if !wait(inner, woken, change.patience(time)) && time == IDLE {
+            for generation in inner.all_generations() {
+                if let Some(model) = generation.model.ready() {
+                    model.release_idle(IDLE);
+                }
+            }
         }
     }
     Ok(())
+}
+
+/// Embeds some notes that wait; false if there are none.
+fn embed_backlog(
+    inner: &Inner,
+    generation: &Generation,
+    model: &dyn embed::Embedder,
+    woken: &Receiver<()>,
+) -> Result<bool> {
+    let mut pending =
+        inner.store.read(|read| read.unchunked(model.model_id(), MEANING_BATCH, true))?;
+    {
+        let urgent = inner.urgent.lock().expect("no panic while held");
+        pending.retain(|(id, _)| !urgent.contains(id));
+    }
+    if pending.is_empty() {
+        return Ok(false);
+    }
+    embed_notes(inner, generation, model, &pending, woken)?;
+    inner.wake_vectors.wake();
+    Ok(true)
+}
+
+/// The way to the next model, in steps small enough that a save never waits for one.
+struct Change {
+    /// Up to where notes are freed of what another model left, and put on the next one's list.
+    freed: NoteId,
+    listed: NoteId,
+    /// After a failure.
+    again: Option<Instant>,
+    retry: Duration,
+}
+
+impl Default for Change {
+    fn default() -> Change {
+        Change { freed: NoteId(0), listed: NoteId(0), again: None, retry: FIRST_RETRY }
+    }
+}
+
+impl Change {
+    /// One step; false if there is nothing to do, or not now.
+    fn step(&mut self, inner: &Inner, woken: &Receiver<()>) -> bool {
+        if self.again.is_some_and(|again| Instant::now() < again) {
+            return false;
+        }
+        let next = inner.next_generation();
+        match self.go_on(inner, next.as_deref(), woken) {
+            Ok(worked) => {
+                if self.again.take().is_some()
+                    && let Some(next) = &next
+                {
+                    next.failed(None);
+                }
+                self.retry = FIRST_RETRY;
+                worked
+            }
+            Err(error) => {
+                let failed = format!("Changing the model failed: {error}. Trying again.");
+                match &next {
+                    Some(next) => next.failed(Some(failed)),
+                    None => tracing::error!("{failed}"),
+                }
+                inner.status_changed.notify_one();
+                self.again = Some(Instant::now() + self.retry);
+                self.retry = (self.retry * 2).min(LAST_RETRY);
+                false
+            }
+        }
+    }
+
+    /// How long to sleep at most.
+    fn patience(&self, time: Duration) -> Duration {
+        let again = self.again.map(|again| again.saturating_duration_since(Instant::now()));
+        again.map_or(time, |again| again.min(time))
+    }
+
+    fn go_on(
+        &mut self,
+        inner: &Inner,
+        next: Option<&Generation>,
+        woken: &Receiver<()>,
+    ) -> Result<bool> {
+        if inner.store.read(|read| read.has_leftovers())? {
+            let after = self.freed;
+            let step =
+                move |write: &mut store::Write<'_>| write.free_leftovers(after, CHANGE_BATCH);
+            let last = inner.store.write(store::Lane::Bulk, step)?;
+            if last.is_none() {
+                let second = inner.store.read(|read| Ok(!read.is_on_second_side("")?))?;
+                vector::delete_files(&inner.vector_dir(second))?;
+            }
+            self.freed = last.unwrap_or(NoteId(0));
+            return Ok(true);
+        }
+        let Some(next) = next else { return Ok(false) };
+        let known = next.model.ready().is_some() || next.model.is_unavailable();
+        let model = next.model.get(true);
+        if !known {
+            inner.status_changed.notify_one();
+        }
+        let Ok(model) = model else { return Ok(false) };
+        let id = model.model_id().to_owned();
+        let (in_use, begun, listed) = inner.store.read(|read| {
+            Ok((read.model_in_use()?, read.next_model()?, read.next_model_listed()?))
+        })?;
+        if in_use.as_ref() == Some(&id) {
+            // Another way to the same vectors: there is nothing to embed.
+            inner.choose(|write, choices| {
+                if let Some(next) = choices.next.take() {
+                    choices.serving = next;
+                }
+                write.cancel_next_model()
+            })?;
+            return Ok(true);
+        }
+        match begun {
+            Some(begun) if begun != id => {
+                inner.store.write(store::Lane::Bulk, |write| write.cancel_next_model())?;
+                Ok(true)
+            }
+            None => {
+                inner.store.write(store::Lane::Bulk, move |write| write.begin_next_model(&id))?;
+                Ok(true)
+            }
+            Some(_) if !listed => {
+                let after = self.listed;
+                let step = move |write: &mut store::Write<'_>| {
+                    write.list_for_next_model(after, CHANGE_BATCH)
+                };
+                self.listed = inner.store.write(store::Lane::Bulk, step)?.unwrap_or(NoteId(0));
+                Ok(true)
+            }
+            Some(_) => {
+                let worked = embed_backlog(inner, next, model.as_ref(), woken)?;
+                inner.wake_vectors.wake();
+                inner.status_changed.notify_one();
+                Ok(worked)
+            }
+        }
+    }
 }
 
 /// A chunk and the content hash of what the model sees of it.
@@ -610,6 +863,7 @@ impl Chunked<'_> {
 /// not begin again.
 fn embed_notes(
     inner: &Inner,
+    generation: &Generation,
     model: &dyn embed::Embedder,
     pending: &[(NoteId, Seq)],
     woken: &Receiver<()>,
@@ -617,17 +871,18 @@ fn embed_notes(
     let ids: Vec<NoteId> = pending.iter().map(|(id, _)| *id).collect();
     let notes = inner.store.read(|read| read.notes(&ids))?;
     let mut chunked = Chunked::new(inner, model, &notes)?;
+    let stop = || inner.closing.is_cancelled() || generation.is_retired();
     for slice in chunked.missing().chunks(MEANING_BATCH) {
         while let Some(waiting) = inner.meaning_waits() {
             if waiting == Waiting::Paused {
                 return Ok(());
             }
             wait(inner, woken, HELD_BACK);
-            if inner.closing.is_cancelled() {
+            if stop() {
                 return Ok(());
             }
         }
-        if inner.closing.is_cancelled() {
+        if stop() {
             return Ok(());
         }
         let texts: Vec<&str> = slice.iter().map(|(_, text)| text.as_str()).collect();
@@ -643,15 +898,19 @@ fn embed_notes(
 /// Embeds what a person just saved, at once: a backlog's batch in the hands of the idle lane could keep
 /// it waiting for seconds on a busy machine.
 fn saved_lane(inner: &Inner, woken: &Receiver<()>) {
-    // If there is none, the meaning lane says so.
-    let Ok(model) = inner.model().get(true) else { return };
     while !inner.closing.is_cancelled() {
+        let serving = inner.serving();
+        // Before there is a note: an idle thread would take its time to read it. If there is none, the
+        // meaning lane says so.
+        let model = serving.model.get(true);
         let ids = inner.urgent.lock().expect("no panic while held").clone();
         if ids.is_empty() {
             wait(inner, woken, IDLE);
             continue;
         }
-        if let Err(error) = embed_saved(inner, model.as_ref(), &ids) {
+        if let Ok(model) = model
+            && let Err(error) = embed_saved(inner, &serving, model.as_ref(), &ids)
+        {
             // The meaning lane finds the same notes in the store, only later.
             tracing::warn!(%error, "a saved note is not embedded at once");
         }
@@ -662,11 +921,16 @@ fn saved_lane(inner: &Inner, woken: &Receiver<()>) {
     }
 }
 
-fn embed_saved(inner: &Inner, model: &dyn embed::Embedder, ids: &[NoteId]) -> Result<()> {
+fn embed_saved(
+    inner: &Inner,
+    serving: &Generation,
+    model: &dyn embed::Embedder,
+    ids: &[NoteId],
+) -> Result<()> {
     if inner.meaning_paused() {
         return Ok(());
     }
-    let index = inner.open_vector(model)?;
+    let index = serving.open_index(inner, true)?;
     let (name, ids) = (model.model_id(), ids.to_vec());
     let notes = inner.store.read(|read| {
         let pending = read.unchunked_of(name, &ids)?;
@@ -684,14 +948,14 @@ fn embed_saved(inner: &Inner, model: &dyn embed::Embedder, ids: &[NoteId]) -> Re
             while inner.meters.is_crowded() && started.elapsed() < CROWD_PATIENCE {
                 std::thread::sleep(HELD_BACK / 10);
             }
-            chunked.vectors.insert(digest, model.embed_query(&text)?);
+            chunked.vectors.insert(digest, model.embed_passage(&text)?);
         }
         chunked.store(inner, name, store::Lane::Interactive)?;
         let _applying = inner.applying.lock().expect("no panic while held");
         let (heads, vectors) = inner
             .store
             .read(|read| Ok((read.heads(&[note.id])?, read.chunk_vectors(name, note.id)?)))?;
-        if heads.iter().any(|head| head.trashed.is_none()) {
+        if heads.iter().any(|head| head.trashed.is_none()) && !serving.is_retired() {
             let vectors: Vec<&[f32]> =
                 vectors.iter().map(|(_, vector)| vector.as_slice()).collect();
             index.replace(note.id, &vectors)?;
@@ -724,7 +988,7 @@ fn store_chunks(
             .map(|(chunk, digest, vector)| store::NewChunk {
                 start: chunk.range.start,
                 end: chunk.range.end,
-                heading_path: chunk.heading_path.join(" › "),
+                heading_path: chunk.heading_path.join(HEADINGS),
                 digest: *digest,
                 vector,
             })

@@ -1,12 +1,15 @@
 //! How foreign documents are read: those that are more than plain text in a confined process (see
 //! `confine`), one for each thread of an import, so that whatever they do to their reader they do to nothing else.
 
+use std::cell::Cell;
+use std::io::Cursor;
+use std::ops::ControlFlow;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use confine::{Failure, Limits, Program, Worker};
-use extract::{Extracted, Input};
+use extract::{Extracted, Input, Item};
 use tokio_util::sync::CancellationToken;
 
 /// For one document, and again for each megabyte of it.
@@ -50,13 +53,30 @@ pub fn reader() -> Reader {
     match Program::this() {
         Ok(program) => Reader { program: Some(program), ..Reader::inside() },
         // Said when the first document is to be read: reading inside instead would be less safe than it seems.
-        Err(_) => Reader::program(""),
+        Err(_) if cfg!(unix) => Reader::program(""),
+        // This system has no such processes, and the first document says so.
+        Err(_) => Reader::inside(),
     }
 }
 
 /// The first half of [`reader`], with another way to extract.
 pub fn serve_documents(extract: impl Fn(&Input<'_>) -> Result<Extracted, String>) {
     confine::serve_if_asked(|request, send| {
+        let container = split(request).filter(|input| is_container(input));
+        if let Some(input) = container {
+            let mut tell = |answer: Result<Item, String>| match postcard::to_stdvec(&answer) {
+                Ok(bytes) => send(&bytes),
+                Err(error) => eprintln!("an answer cannot be written: {error}"),
+            };
+            let read = items(&input, &mut |item| {
+                tell(Ok(item));
+                ControlFlow::Continue(())
+            });
+            if let Err(reason) = read {
+                tell(Err(reason));
+            }
+            return;
+        }
         let answer = match split(request) {
             Some(input) => caught(|| extract(&input)),
             None => Err("its reader was asked nonsense".to_owned()),
@@ -69,9 +89,22 @@ pub fn serve_documents(extract: impl Fn(&Input<'_>) -> Result<Extracted, String>
     });
 }
 
-fn caught<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+pub(crate) fn caught<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     std::panic::catch_unwind(AssertUnwindSafe(read))
         .unwrap_or_else(|_| Err("damaged: its reader gave up".to_owned()))
+}
+
+/// Whether a file's documents are given out one by one: the same on both sides.
+fn is_container(input: &Input<'_>) -> bool {
+    let head = &input.bytes[..input.bytes.len().min(extract::HEAD_BYTES)];
+    extract::is_container(input.file_name, head)
+}
+
+fn items(input: &Input<'_>, each: &mut dyn FnMut(Item) -> ControlFlow<()>) -> Result<(), String> {
+    caught(|| {
+        extract::read_container(input.file_name, &mut Cursor::new(input.bytes), each)
+            .map_err(|error| error.to_string())
+    })
 }
 
 /// A request: the length of the file's name (`u32`, little-endian), the name, the file.
@@ -137,6 +170,54 @@ impl DocumentReader {
         match answer {
             Some(Ok(read)) => Result::<Extracted, String>::map_err(read, Unread::Failed),
             Some(Err(_)) | None => Err(Unread::Failed("its reader answered nonsense".to_owned())),
+        }
+    }
+}
+
+impl DocumentReader {
+    /// Hands on what is in a container, until `each` wants no more.
+    ///
+    /// # Errors
+    /// As [`DocumentReader::read`]; what was read before was handed on.
+    pub(crate) fn read_items(
+        &mut self,
+        input: &Input<'_>,
+        token: &CancellationToken,
+        each: &mut dyn FnMut(Item) -> ControlFlow<()>,
+    ) -> Result<(), Unread> {
+        let Some(worker) = self.worker.as_mut() else {
+            return items(input, each).map_err(Unread::Failed);
+        };
+        let megabytes = (input.bytes.len() >> 20) as u32;
+        let limits = Limits {
+            // From one item to the next.
+            time: self.reader.time + TIME_PER_MEGABYTE * megabytes,
+            memory: self.reader.memory,
+            // Each item is handed on as it comes, and its reader limits what it unpacks.
+            output: u64::MAX,
+        };
+        let length = (input.file_name.len() as u32).to_le_bytes();
+        let request: [&[u8]; 3] = [&length, input.file_name.as_bytes(), input.bytes];
+        let enough = Cell::new(false);
+        let mut failed = None;
+        let stop = || token.is_cancelled() || enough.get();
+        let done = worker.run(&request, &limits, &stop, &mut |bytes| match postcard::from_bytes::<
+            Result<Item, String>,
+        >(&bytes)
+        {
+            Ok(Ok(item)) if !enough.get() => enough.set(each(item).is_break()),
+            Ok(Ok(_)) => {}
+            Ok(Err(reason)) => failed = Some(reason),
+            Err(_) => failed = Some("its reader answered nonsense".to_owned()),
+        });
+        match (done, failed) {
+            (Err(Failure::Cancelled), _) => Err(Unread::Cancelled),
+            (Err(failure), _) => {
+                tracing::warn!(file = input.file_name, ?failure, "a container could not be read");
+                Err(Unread::Failed(failure.to_string()))
+            }
+            (Ok(()), Some(reason)) => Err(Unread::Failed(reason)),
+            (Ok(()), None) => Ok(()),
         }
     }
 }

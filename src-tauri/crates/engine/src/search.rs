@@ -1,19 +1,22 @@
 //! One search: both indexes side by side, fused at the note, with what a person sees of each hit.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use note::{Chip, Note, NoteHead, NoteId, NoteSet, Query, Sort};
+use note::{Chip, Note, NoteHead, NoteId, NoteSet, Query, Sort, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use crate::diagnostics::Operation;
 use crate::engine::Inner;
 use crate::error::{Code, Error, Result};
 use crate::fuse::{self, ByMeaning, ByWords, DEPTH, Fused};
+use crate::model::Generation;
 use crate::narrow::{self, Rescue};
+use crate::passages::utf16;
 
 /// Which index answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,6 +25,16 @@ pub enum Mode {
     Both,
     Words,
     Meaning,
+}
+
+impl Mode {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Mode::Both => "both",
+            Mode::Words => "words",
+            Mode::Meaning => "meaning",
+        }
+    }
 }
 
 impl FromStr for Mode {
@@ -117,11 +130,9 @@ const WINDOW: usize = 8 * 1024;
 const WINDOWS: usize = 16;
 /// More chunks than hits are asked for, since several may belong to one note.
 const CHUNKS_PER_NOTE: usize = 3;
-/// How much meaning counts against words: see [`fuse::fuse`].
-const MEANING_WEIGHT: f32 = 0.5;
-/// Below this cosine similarity all-MiniLM-L6-v2 calls two texts unrelated; such notes are not
-/// shown for their meaning alone.
-const UNRELATED: f32 = 0.18;
+/// Said where nothing is found by words and the model cannot read the query.
+const FOREIGN: &str =
+    "The model for meaning was not taught this language: notes are found by words alone.";
 
 /// A ranked list before anything is read from the store, as evaluation wants it too.
 pub(crate) struct Ranked {
@@ -134,6 +145,8 @@ pub(crate) struct Ranked {
     corrected: Vec<(String, Vec<String>)>,
     /// The words were searched, and no note has them.
     no_words: bool,
+    /// Whose chunks the list by meaning is of.
+    model: Option<String>,
 }
 
 pub(crate) async fn search(
@@ -221,6 +234,7 @@ pub(crate) async fn rank(
     request: &SearchRequest,
     token: &CancellationToken,
 ) -> Result<Ranked> {
+    let serving = inner.serving();
     let meaning_text = query.meaning_text();
     let no_text = meaning_text.trim().is_empty();
     let like = query.like.clone();
@@ -251,7 +265,7 @@ pub(crate) async fn rank(
     });
     let meaning_task = by_meaning.then(|| {
         let (inner, query, token) = (inner.clone(), query.clone(), token.clone());
-        let wait = request.wait_for_model;
+        let (serving, wait) = (serving.clone(), request.wait_for_model);
         let span = tracing::debug_span!("search by meaning");
         tokio::task::spawn_blocking(move || {
             let _in_span = span.entered();
@@ -259,13 +273,13 @@ pub(crate) async fn rank(
                 Some(name) => Near::Note(name),
                 None => Near::Text(&meaning_text),
             };
-            meaning_list(&inner, &query, near, wait, &token)
+            meaning_list(&inner, &serving, &query, near, wait, &token)
         })
     });
 
     let mut degraded = None;
     let (mut words, mut total, mut complete, mut matching) = (Vec::new(), 0, true, None);
-    let (mut corrected, mut no_words) = (Vec::new(), false);
+    let (mut corrected, mut no_words, mut coverage) = (Vec::new(), false, 1.0);
     if let Some(task) = words_task {
         match task.await.map_err(Error::internal)? {
             Ok(found) => {
@@ -273,6 +287,7 @@ pub(crate) async fn rank(
                 complete = found.complete;
                 corrected = found.corrected;
                 no_words = total == 0;
+                coverage = found.coverage;
                 matching = Some(found.matching);
                 words = found
                     .hits
@@ -281,6 +296,7 @@ pub(crate) async fn rank(
                         note: hit.note,
                         score: hit.score,
                         title_exact: hit.title_exact,
+                        updated: hit.updated,
                     })
                     .collect();
             }
@@ -307,19 +323,18 @@ pub(crate) async fn rank(
         return Err(Error::cancelled());
     }
     if !by_meaning {
-        let fused = words
+        let mut fused: Vec<Fused> = words
             .iter()
             .map(|hit| Fused {
-                note: hit.note,
                 score: hit.score,
                 words: Some(hit.score),
-                meaning: None,
-                similarity: None,
-                chunk: None,
                 title_exact: hit.title_exact,
-                foreign: false,
+                ..Fused::new(hit.note)
             })
             .collect();
+        if !lists_only && query.sort == Sort::Relevance {
+            prefer(inner, &mut fused, &words)?;
+        }
         return Ok(Ranked {
             fused,
             total,
@@ -328,24 +343,38 @@ pub(crate) async fn rank(
             filters_only: lists_only,
             corrected,
             no_words,
+            model: None,
         });
     }
-    let weight = if by_words { MEANING_WEIGHT } else { 1.0 };
-    let understood = match by_words {
-        true => understood(inner, &words, &meaning)?,
-        false => None,
+    let unrelated = serving.unrelated();
+    let languages = serving.languages().filter(|_| by_words);
+    if let Some(languages) = &languages
+        && words.is_empty()
+        && !keyword::is_written_in(&query.meaning_text(), &str_slices(languages))
+    {
+        meaning.clear();
+        degraded = degraded.or(Some(FOREIGN.to_owned()));
+    }
+    let understood = match &languages {
+        Some(languages) => Some(understood(inner, &str_slices(languages), &words, &meaning)?),
+        None => None,
     };
-    let mut fused = fuse::fuse(&words, &meaning, weight, |note| {
-        understood.as_ref().is_none_or(|understood| understood.contains(note))
-    });
+    let understood =
+        |note: NoteId| understood.as_ref().is_none_or(|understood| understood.contains(note));
+    let weight = match by_words {
+        true => fuse::meaning_weight(&words, &meaning, coverage, understood),
+        false => 1.0,
+    };
+    let mut fused = fuse::fuse(&words, &meaning, weight, understood);
     if by_words {
-        fused.retain(|hit| hit.words.is_some() || hit.similarity.is_some_and(|s| s >= UNRELATED));
+        fused.retain(|hit| hit.words.is_some() || hit.similarity.is_some_and(|s| s >= unrelated));
     } else {
         if query.like.is_some() {
-            fused.retain(|hit| hit.similarity.is_some_and(|s| s >= UNRELATED));
+            fused.retain(|hit| hit.similarity.is_some_and(|s| s >= unrelated));
         }
         total = fused.len();
     }
+    prefer(inner, &mut fused, &words)?;
     let mut only_meaning = 0;
     for hit in fused.iter().filter(|hit| hit.words.is_none()) {
         // Some have the words and are only too far down to be in the list.
@@ -364,7 +393,27 @@ pub(crate) async fn rank(
         filters_only: false,
         corrected,
         no_words,
+        model: serving.model.ready().map(|model| model.model_id().to_owned()),
     })
+}
+
+/// Orders hits that are about as good as each other by use and age.
+fn prefer(inner: &Inner, fused: &mut [Fused], words: &[ByWords]) -> Result<()> {
+    let mut updated: HashMap<NoteId, Timestamp> =
+        words.iter().take(2 * DEPTH).map(|hit| (hit.note, hit.updated)).collect();
+    let first = fused.iter().take(DEPTH).map(|hit| hit.note);
+    let others: Vec<NoteId> = first.filter(|note| !updated.contains_key(note)).collect();
+    updated.extend(inner.keyword().updated(&others)?);
+    let scale = fused.iter().map(|hit| hit.score).fold(0.0, f32::max);
+    let opens = inner.opens.read().expect("no panic while held");
+    fuse::prefer(
+        fused,
+        scale,
+        inner.clock().now,
+        |note| opens.get(&note).copied(),
+        |note| updated.get(&note).copied(),
+    );
+    Ok(())
 }
 
 /// What a list by meaning is near to.
@@ -382,13 +431,14 @@ struct MeaningList {
 
 fn meaning_list(
     inner: &Inner,
+    serving: &Generation,
     query: &Query,
     near: Near<'_>,
     wait: bool,
     token: &CancellationToken,
 ) -> Result<MeaningList> {
-    let model = inner.model().get(wait)?;
-    let index = inner.vector(wait)?;
+    let model = serving.model.get(wait)?;
+    let index = serving.open_index(inner, wait)?;
     let (vector, itself) = match near {
         Near::Text(text) => {
             let vector =
@@ -421,21 +471,39 @@ fn meaning_list(
             status.notes
         )
     });
+    let incomplete = incomplete.or_else(|| match near {
+        Near::Text(text) => foreign(serving, text),
+        Near::Note(_) => None,
+    });
     let mut notes = fuse::best_per_note(&hits);
     notes.retain(|hit| Some(hit.note) != itself);
     Ok(MeaningList { notes, incomplete })
 }
 
-/// The notes of both lists in a language that the model was taught; `None`: it does not matter.
-fn understood(inner: &Inner, words: &[ByWords], meaning: &[ByMeaning]) -> Result<Option<NoteSet>> {
-    let model = inner.model().ready();
-    let Some(languages) = model.as_ref().and_then(|model| model.languages()) else {
-        return Ok(None);
-    };
+/// What a query in a language that the model was not taught has to expect.
+fn foreign(serving: &Generation, text: &str) -> Option<String> {
+    let languages = serving.languages()?;
+    let language = keyword::foreign_language(text, &str_slices(&languages))?;
+    Some(format!(
+        "The language model was not taught {language}: what it finds by meaning counts for little."
+    ))
+}
+
+fn str_slices(languages: &[String]) -> Vec<&str> {
+    languages.iter().map(String::as_str).collect()
+}
+
+/// The notes of both lists in one of the languages.
+fn understood(
+    inner: &Inner,
+    languages: &[&str],
+    words: &[ByWords],
+    meaning: &[ByMeaning],
+) -> Result<NoteSet> {
     let notes = words.iter().map(|hit| hit.note).chain(meaning.iter().map(|hit| hit.note));
     let notes: NoteSet = notes.collect();
     let notes: Vec<NoteId> = notes.iter().collect();
-    Ok(Some(inner.keyword().mostly_in(&notes, languages)?))
+    Ok(inner.keyword().mostly_in(&notes, languages)?)
 }
 
 /// Reads what is shown of one page of a ranked list.
@@ -454,9 +522,10 @@ fn present(
         let mut ranges = Vec::with_capacity(page.len());
         for hit in &page {
             ranges.push(match hit.chunk {
-                Some(ordinal) => {
-                    read.chunks(hit.note)?.into_iter().find(|chunk| chunk.ordinal == ordinal)
-                }
+                Some(ordinal) => read
+                    .chunks(ranked.model.as_deref().unwrap_or_default(), hit.note)?
+                    .into_iter()
+                    .find(|chunk| chunk.ordinal == ordinal),
                 None => None,
             });
         }
@@ -475,11 +544,7 @@ fn present(
             note.body.get(range.clone()).is_some().then_some(range)
         });
         let snippet = snippet(inner, query, note, &fused, passage.clone());
-        let passage = passage.map(|range| {
-            let units = |text: &str| text.encode_utf16().count();
-            let start = units(&note.body[..range.start]);
-            (start, start + units(&note.body[range]))
-        });
+        let passage = passage.map(|range| utf16(&note.body, range));
         let title = note::display_title(&note.title, &note.body);
         let title_marks =
             inner.keyword().snippet(query, &title, title.chars().count().max(1)).marks;
@@ -548,19 +613,34 @@ fn explain(hit: &Fused, filters_only: bool, sort: Sort) -> String {
         };
     }
     let mut parts = Vec::new();
-    if hit.title_exact {
-        parts.push("the title is exactly this".to_owned());
-    }
+    let share = |part: f32, weight: f32, of: &str| match weight {
+        1.0 => format!("{of} {part:.2}"),
+        _ => format!("{of} {part:.2} × {weight:.2}"),
+    };
+    let weight = hit.meaning_weight;
     if let Some(words) = hit.words {
-        parts.push(format!("by words {words:.2}"));
+        parts.push(share(words, 1.0 - weight, "by words"));
     }
     if let (Some(part), Some(similarity)) = (hit.meaning, hit.similarity) {
-        parts.push(format!("by meaning {part:.2} (similarity {similarity:.2})"));
+        let part = share(part, weight, "by meaning");
+        parts.push(format!("{part} (similarity {similarity:.2})"));
     }
+    if let Some(opens) = hit.opens.filter(|_| hit.opened > 0.0) {
+        let times =
+            if opens.count == 1 { "once".to_owned() } else { format!("{} times", opens.count) };
+        parts.push(format!("opened {times} {:.3}", hit.opened));
+    }
+    if hit.changed > 0.0 {
+        parts.push(format!("changed lately {:.3}", hit.changed));
+    }
+    let mut text = format!("{} = {:.3}", parts.join(" + "), hit.score);
     if hit.foreign {
-        parts.push("in a language that the model for meaning was not taught".to_owned());
+        text.push_str("; in a language that the model for meaning was not taught");
     }
-    format!("{}; score {:.3}", parts.join(", "), hit.score)
+    if hit.title_exact {
+        text.insert_str(0, "first, since its title is exactly this; ");
+    }
+    text
 }
 
 /// The shown passage: where the words are, or the chunk that meaning found, or the note's start.
@@ -620,13 +700,15 @@ fn best_window(body: &str, cut: &dyn Fn(&str) -> (usize, Snippet)) -> (usize, Sn
 
 /// The notes nearest to one note by meaning, without itself.
 pub(crate) fn related(inner: &Inner, id: NoteId, limit: usize) -> Result<Vec<Hit>> {
-    let index = inner.vector(false)?;
-    let model = inner.model().get(false)?;
+    let serving = inner.serving();
+    let model = serving.model.get(false)?;
+    let index = serving.open_index(inner, false)?;
+    let unrelated = serving.unrelated();
     let Some(centre) = centre(inner, model.as_ref(), id)? else { return Ok(Vec::new()) };
     let hits = index.search(&centre, (limit + 1) * CHUNKS_PER_NOTE * 2, None)?;
     let nearest: Vec<ByMeaning> = fuse::best_per_note(&hits)
         .into_iter()
-        .filter(|hit| hit.note != id && hit.similarity >= UNRELATED)
+        .filter(|hit| hit.note != id && hit.similarity >= unrelated)
         .take(limit)
         .collect();
     let ids: Vec<NoteId> = nearest.iter().map(|hit| hit.note).collect();
@@ -649,6 +731,27 @@ pub(crate) fn related(inner: &Inner, id: NoteId, limit: usize) -> Result<Vec<Hit
             })
         })
         .collect())
+}
+
+/// What a query is near to by meaning, for looking at one note; `None` if it asks for no meaning, the model is
+/// not ready, or it was not taught the language of that note.
+pub(crate) fn query_vector(inner: &Inner, query: &Query, note: NoteId) -> Result<Option<Vec<f32>>> {
+    let serving = inner.serving();
+    let Some(model) = serving.model.ready() else { return Ok(None) };
+    if let Some(languages) = serving.languages()
+        && !inner.keyword().mostly_in(&[note], &str_slices(&languages))?.contains(note)
+    {
+        return Ok(None);
+    }
+    if let Some(name) = &query.like {
+        let like = inner.store.read(|read| read.resolve_name(name))?;
+        return like.map_or(Ok(None), |like| centre(inner, model.as_ref(), like));
+    }
+    let text = query.meaning_text();
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(model.embed_query(&text)?))
 }
 
 /// The middle of a note's chunks; `None` while it has none.

@@ -71,6 +71,22 @@ pub struct IndexStatus {
     pub read_only: bool,
     /// Nothing can be saved in the data folder; `message` says why.
     pub unwritable: bool,
+    /// The model that the person picked; `None`: the installed one.
+    pub model: Option<String>,
+    /// A change to another model is under way; all above is about the present one.
+    pub model_change: Option<ModelChange>,
+}
+
+/// How far a change of the model is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ModelChange {
+    /// `None`: to the installed one.
+    pub model: Option<String>,
+    /// Notes outside the trash that it has not embedded yet.
+    pub pending: usize,
+    pub state: IndexState,
+    /// Why it does not go on.
+    pub message: Option<String>,
 }
 
 impl IndexStatus {
@@ -81,6 +97,10 @@ impl IndexStatus {
                 || (self.meaning_pending == 0
                     && !self.vectors_behind
                     && self.meaning_state == IndexState::Ready);
-        self.words_pending == 0 && self.words_state == IndexState::Ready && meaning_done
+        let changed = self.model_change.as_ref().is_none_or(|change| {
+            use IndexState::{Failed, Paused, Unavailable};
+            matches!(change.state, Failed | Paused | Unavailable)
+        });
+        self.words_pending == 0 && self.words_state == IndexState::Ready && meaning_done && changed
     }
 }

@@ -20,6 +20,37 @@ pub(crate) fn parse(text: &str) -> Option<i64> {
     time.map(|time| time.as_millisecond())
 }
 
+/// `YYYY-MM-DD` of Unix milliseconds, in UTC.
+pub(crate) fn day(milliseconds: i64) -> Option<String> {
+    let time = Timestamp::from_millisecond(milliseconds).ok()?;
+    Some(time.to_zoned(TimeZone::UTC).date().to_string())
+}
+
+/// Unix milliseconds of a date as people read it: `December 4, 2024 8:45 AM`, `4 December 2024`,
+/// `2024/12/04 08:45`; UTC.
+pub(crate) fn parse_written(text: &str) -> Option<i64> {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = text.trim_start_matches('@').trim();
+    if let Some(time) = parse(text) {
+        return Some(time);
+    }
+    let civil =
+        |time: DateTime| Some(time.to_zoned(TimeZone::UTC).ok()?.timestamp().as_millisecond());
+    let times = [
+        "%B %d, %Y %I:%M %p",
+        "%b %d, %Y %I:%M %p",
+        "%B %d, %Y %H:%M",
+        "%b %d, %Y %H:%M",
+        "%Y/%m/%d %I:%M %p",
+        "%Y/%m/%d %H:%M",
+        "%d %B %Y %H:%M",
+    ];
+    let days = ["%B %d, %Y", "%b %d, %Y", "%d %B %Y", "%Y/%m/%d"];
+    let time = times.iter().find_map(|form| DateTime::strptime(form, text).ok());
+    let day = || days.iter().find_map(|form| Date::strptime(form, text).ok());
+    civil(time.or_else(|| Some(day()?.at(0, 0, 0, 0)))?)
+}
+
 /// Unix milliseconds of a PDF date, `D:YYYYMMDDHHmmSSOHH'mm'` with all but the year optional
 /// (ISO 32000-1, 7.9.4).
 pub(crate) fn parse_pdf(text: &str) -> Option<i64> {
@@ -66,6 +97,18 @@ mod tests {
         check("yesterday", None);
         check("", None);
         check("日本語日本語日本語", None);
+    }
+
+    #[test]
+    fn written_dates() {
+        let check = |text: &str, expected| assert_eq!(parse_written(text), expected, "{text}");
+        check("January 2, 1970 12:01 AM", Some(86_460_000));
+        check("Jan 2, 1970", Some(86_400_000));
+        check("@2 January 1970", Some(86_400_000));
+        check("1970/01/02 00:01", Some(86_460_000));
+        check("soon", None);
+        assert_eq!(day(86_400_000).as_deref(), Some("1970-01-02"));
+        assert_eq!(day(i64::MAX), None);
     }
 
     #[test]

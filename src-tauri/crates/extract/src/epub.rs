@@ -101,6 +101,7 @@ pub(crate) fn epub(bytes: &[u8]) -> Result<Extracted, Failure> {
         attachments: attachments.files,
         warnings: package.warnings,
         keep_original: true,
+        ..Extracted::default()
     })
 }
 

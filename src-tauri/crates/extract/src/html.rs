@@ -9,7 +9,7 @@ use htmd::{Element, HtmlToMarkdown, Node};
 use markup5ever_rcdom::NodeData;
 
 use crate::clean::clean;
-use crate::{Attachments, Extracted, Failure, date, one_line, text, yaml};
+use crate::{Attachments, Extracted, Failure, date, enml, one_line, text, yaml};
 
 /// Readability looks at each element several times; pages with more are taken whole.
 const MAX_ARTICLE_SOURCE: usize = 8 << 20;
@@ -49,9 +49,13 @@ pub(crate) fn html(bytes: &[u8]) -> Result<Extracted, Failure> {
     };
     drop(cleaned.html);
 
-    let body = whole_body(&page);
-    let content = article.unwrap_or(body);
-    let mut markdown = to_markdown(&content)?;
+    let mut markdown = if is_of_note_app(&page) {
+        let body = page.select("body").html();
+        enml::markdown(&body, &mut attachments, &mut enml::Nothing)?
+    } else {
+        let body = whole_body(&page);
+        to_markdown(&article.unwrap_or(body))?
+    };
     let title = one_line(&meta.title).or_else(|| one_line(&page.select("title").text()));
     let title = title.or_else(|| one_line(&page.select("h1").first().text()));
     if let Some(title) = &title {
@@ -90,6 +94,7 @@ pub(crate) fn html(bytes: &[u8]) -> Result<Extracted, Failure> {
         attachments: attachments.files,
         warnings,
         keep_original: true,
+        ..Extracted::default()
     })
 }
 
@@ -100,6 +105,18 @@ pub(crate) fn content(
     bytes: &[u8],
     attachments: &mut Attachments,
     locate: &mut dyn FnMut(&str, &mut Attachments) -> Option<String>,
+) -> Result<String, Failure> {
+    linked(bytes, "body", attachments, locate, &mut |_, _| None)
+}
+
+/// As [`content`], of the elements that `selector` finds, or of all if there are none; `link` gives
+/// what becomes of a link that leads to no address on the web.
+pub(crate) fn linked(
+    bytes: &[u8],
+    selector: &str,
+    attachments: &mut Attachments,
+    locate: &mut dyn FnMut(&str, &mut Attachments) -> Option<String>,
+    link: &mut dyn FnMut(&str, &mut Attachments) -> Option<String>,
 ) -> Result<String, Failure> {
     let (source, _) = text::decode(bytes, declared_encoding(bytes));
     let cleaned = clean(&text::tidy(&source), attachments);
@@ -114,13 +131,17 @@ pub(crate) fn content(
             image.set_attr("src", &name);
         }
     }
-    for link in page.select("a[href]").nodes() {
-        let target = attribute(link, "href");
-        if !is_web(&target) && !target.starts_with("mailto:") {
-            link.remove_attr("href");
+    for anchor in page.select("a[href]").nodes() {
+        let target = attribute(anchor, "href");
+        if let Some(other) = link(&target, attachments) {
+            anchor.set_attr("href", &other);
+        } else if !is_web(&target) && !target.starts_with("mailto:") {
+            anchor.remove_attr("href");
         }
     }
-    to_markdown(&page.select("body").html())
+    let chosen = page.select(selector);
+    let chosen = if chosen.exists() { chosen } else { page.select("body") };
+    to_markdown(&chosen.html())
 }
 
 /// The encoding that the page declares, in a `meta` element or as XML does.
@@ -172,6 +193,19 @@ fn is_dense(text: &str) -> bool {
     letters().filter(|c| matches!(c, '\u{3040}'..='\u{9fff}')).count() * 2 > letters().count()
 }
 
+/// Whether lines are `div`s and there is nothing else of a page: as Apple Notes has its notes.
+fn is_of_note_app(page: &Document) -> bool {
+    let lines = page.select("body > div");
+    let page_like = "p, article, main, section, header, footer, nav, form, script, [role]";
+    let empty = |line: &NodeRef<'_>| {
+        let children = line.children();
+        children.len() == 1 && children[0].has_name("br")
+    };
+    lines.exists()
+        && (page.select("head > *").is_empty() || lines.nodes().iter().any(empty))
+        && !page.select("body").select(page_like).exists()
+}
+
 /// What the page says of itself, and its article's HTML if one stands out.
 fn readable(source: &str, dense: bool) -> (Metadata, Option<String>) {
     let config = Config::default();
@@ -213,7 +247,8 @@ fn whole_body(page: &Document) -> String {
     chosen.html().to_string()
 }
 
-fn to_markdown(html: &str) -> Result<String, Failure> {
+/// Markdown of HTML that was cleaned.
+pub(crate) fn to_markdown(html: &str) -> Result<String, Failure> {
     let options = Options {
         br_style: BrStyle::Backslash,
         bullet_list_marker: BulletListMarker::Dash,
@@ -233,6 +268,17 @@ fn to_markdown(html: &str) -> Result<String, Failure> {
             };
             let is_box = value("type").is_some_and(|kind| kind.eq_ignore_ascii_case("checkbox"));
             is_box.then(|| if value("checked").is_some() { "[x] ".into() } else { "[ ] ".into() })
+        })
+        .add_handler(vec!["mark"], |handlers: &dyn Handlers, element: Element| {
+            let content = handlers.walk_children(element.node).content;
+            let marked = content.trim();
+            let spaces = content.len() - content.trim_end().len();
+            let plain = marked.is_empty() || marked.contains("==") || marked.contains('\n');
+            Some(if plain {
+                content.into()
+            } else {
+                format!("=={marked}=={}", &content[content.len() - spaces..]).into()
+            })
         })
         .add_handler(vec!["table"], |handlers: &dyn Handlers, element: Element| {
             Some(table(handlers, element.node))

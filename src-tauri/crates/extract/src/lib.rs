@@ -2,30 +2,48 @@
 //! threads, and no knowledge of notes, stores or other first-party crates. Work and memory are
 //! bounded for hostile input.
 
+mod bear;
 mod blocks;
 mod clean;
+mod container;
 mod date;
 mod docx;
+mod enex;
+mod enml;
 mod epub;
 mod html;
 mod inline;
+mod joplin;
 mod json;
+mod json_notes;
+mod keep;
+mod links;
+mod logseq;
 mod mail;
+mod mbox;
+mod notion;
 mod odf;
 mod opml;
 mod org;
 mod package;
 mod pdf;
+mod picture;
 mod pptx;
 mod rst;
 mod rtf;
 mod sheet;
+mod simplenote;
 mod text;
 mod xlsx;
 mod xml;
 
-use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
+
+pub use container::{
+    HEAD_BYTES, Item, Outcome, Source, Tree, TreeFile, Visit, WITHIN, is_container, may_be_export,
+    read_container, read_exports,
+};
+pub use picture::{belongs_to_page, is_picture};
 
 /// Largest input in bytes; check the size before reading a file.
 pub const MAX_INPUT: usize = 256 << 20;
@@ -37,17 +55,8 @@ pub struct Input<'a> {
     pub bytes: &'a [u8],
 }
 
-/// One of [`KINDS`].
-pub type KindName = &'static str;
-
-/// The kinds of documents, as [`Extracted::kind`] names them.
-pub const KINDS: [&str; 21] = [
-    "markdown", "text", "html", "pdf", "docx", "odt", "rtf", "epub", "xlsx", "xls", "ods", "csv",
-    "pptx", "odp", "eml", "ipynb", "json", "keep", "org", "rst", "opml",
-];
-
 /// What a document holds.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Extracted {
     /// `None` if the document has none of its own: its file name stands in.
     pub title: Option<String>,
@@ -58,6 +67,7 @@ pub struct Extracted {
     pub front_matter: String,
     /// Keywords of the document's metadata. Empty for Markdown, whose tags are in its front matter.
     pub tags: Vec<String>,
+    /// One of [`KINDS`].
     #[serde(deserialize_with = "known_kind")]
     pub kind: KindName,
     /// Unix milliseconds, from the document's metadata.
@@ -69,28 +79,73 @@ pub struct Extracted {
     pub warnings: Vec<String>,
     /// Whether the Markdown says less than the file, so that the file is to be kept with the note.
     pub keep_original: bool,
+    /// The attachment that is the file itself, if a container's reader kept it already.
+    pub original: Option<String>,
+    /// Whether there may be text that only a look at its pictures finds: a scan, a photograph.
+    pub scanned: bool,
 }
 
+/// A word of [`KINDS`].
+pub type KindName = &'static str;
+
+/// What a document may be.
+pub const KINDS: [&str; 29] = [
+    "markdown",
+    "text",
+    "html",
+    "pdf",
+    "docx",
+    "odt",
+    "rtf",
+    "epub",
+    "xlsx",
+    "xls",
+    "ods",
+    "csv",
+    "pptx",
+    "odp",
+    "eml",
+    "ipynb",
+    "json",
+    "keep",
+    "org",
+    "rst",
+    "opml",
+    "evernote",
+    "joplin",
+    "notion",
+    "bear",
+    "simplenote",
+    "logseq",
+    "roam",
+    "image",
+];
+
 fn known_kind<'de, D: Deserializer<'de>>(from: D) -> Result<KindName, D::Error> {
-    let word = String::deserialize(from)?;
-    let known = KINDS.into_iter().find(|kind| **kind == *word);
-    known.ok_or_else(|| D::Error::custom("a kind that is not known"))
+    let kind = String::deserialize(from)?;
+    let known = KINDS.iter().find(|known| **known == kind).copied();
+    // `Extracted::default()` has none.
+    known
+        .or(kind.is_empty().then_some(""))
+        .ok_or_else(|| serde::de::Error::custom(format!("“{kind}” is no kind of document")))
 }
 
 /// A file that was inside the document.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Embedded {
     /// Unique within its document; letters, digits, `.`, `_` and `-` only.
     pub name: String,
     pub bytes: Vec<u8>,
 }
 
-#[derive(Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
 pub enum ExtractError {
     #[error("{file}: files of type “{extension}” cannot be imported")]
     Unsupported { file: String, extension: String },
     #[error("{file}: larger than {limit} bytes, or unpacks to more")]
     TooLarge { file: String, limit: usize },
+    #[error("{file}: holds more than {limit} files")]
+    TooMany { file: String, limit: usize },
     #[error("{file}: encrypted; remove its password and import it again")]
     Encrypted { file: String },
     #[error("{file}: not text, although its name says so")]
@@ -102,7 +157,9 @@ pub enum ExtractError {
 /// Why a reader gave up; [`extract`] adds the file's name.
 #[derive(Debug)]
 enum Failure {
+    Unsupported,
     TooLarge(usize),
+    TooMany(usize),
     Encrypted,
     Binary,
     Damaged(String),
@@ -110,13 +167,22 @@ enum Failure {
 
 impl Failure {
     fn named(self, file: &str) -> ExtractError {
+        let extension = extension(file);
         let file = file.to_owned();
         match self {
+            Failure::Unsupported => ExtractError::Unsupported { file, extension },
+            Failure::TooMany(limit) => ExtractError::TooMany { file, limit },
             Failure::TooLarge(limit) => ExtractError::TooLarge { file, limit },
             Failure::Encrypted => ExtractError::Encrypted { file },
             Failure::Binary => ExtractError::Binary { file },
             Failure::Damaged(reason) => ExtractError::Damaged { file, reason },
         }
+    }
+
+    /// Why, without a file's name.
+    fn reason(self) -> String {
+        let text = self.named("").to_string();
+        text.strip_prefix(": ").unwrap_or(&text).to_owned()
     }
 }
 
@@ -142,6 +208,7 @@ enum Format {
     Opml,
     Pptx,
     OpenDocument(&'static str),
+    Picture,
 }
 
 fn extension(file_name: &str) -> String {
@@ -176,6 +243,7 @@ fn format(extension: &str) -> Option<Format> {
         "jsonl" | "ndjson" => Format::JsonLines,
         "csv" => Format::Csv,
         "tsv" | "tab" => Format::Tsv,
+        _ if is_picture(&format!(".{extension}")) => Format::Picture,
         _ => return None,
     })
 }
@@ -241,9 +309,24 @@ pub fn extract(input: &Input<'_>) -> Result<Extracted, ExtractError> {
             Format::Opml => opml::opml(input.bytes),
             Format::Csv => sheet::csv(input.bytes, None),
             Format::Tsv => sheet::csv(input.bytes, Some(b'\t')),
+            Format::Picture => picture::picture(input.file_name, input.bytes),
         }
     };
     result.map_err(|failure| failure.named(input.file_name))
+}
+
+/// The way back for one format: a PDF of Markdown, on A4, with fonts of its own for Latin, Greek and Cyrillic. Here
+/// because this room has the PDF library.
+///
+/// # Errors
+/// What the library says.
+pub fn write_pdf(title: &str, markdown: &str) -> Result<Vec<u8>, String> {
+    pdf_oxide::api::PdfBuilder::new()
+        .title(title)
+        .page_size(pdf_oxide::writer::PageSize::A4)
+        .from_markdown(markdown)
+        .map(pdf_oxide::api::Pdf::into_bytes)
+        .map_err(|error| error.to_string())
 }
 
 /// MIME type by a file name's extension, `application/octet-stream` if it is unknown.
@@ -338,23 +421,54 @@ impl Attachments {
     }
 }
 
+/// A tag as another app has it, as one word.
+fn tag(name: &str) -> Option<String> {
+    let name = one_line(name)?;
+    let name = name.trim_matches(['#', ' ']).replace([' ', ','], "-");
+    let name = name.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-");
+    (!name.is_empty()).then_some(name)
+}
+
+/// The title that a Markdown text opens with as its first heading, and the text below it.
+fn title_line(text: &str) -> (Option<String>, &str) {
+    let start = text.trim_start_matches(['\u{feff}', '\n', ' ']);
+    let Some(rest) = start.strip_prefix("# ") else { return (None, text) };
+    let (title, body) = rest.split_once('\n').unwrap_or((rest, ""));
+    match one_line(&inline::unescaped(title.trim().trim_end_matches('#'))) {
+        Some(title) => (Some(title), body.trim_start_matches('\n')),
+        None => (None, text),
+    }
+}
+
 /// YAML lines of the keys that have a value, quoted so that any text is safe.
 fn yaml(entries: &[(&str, Option<&str>)]) -> String {
     let mut out = String::new();
     for (key, value) in entries {
         let Some(value) = value.map(str::trim).filter(|value| !value.is_empty()) else { continue };
-        out.push_str(key);
-        out.push_str(": \"");
-        for c in value.chars().take(2000) {
-            match c {
-                '"' | '\\' => out.extend(['\\', c]),
-                c if c.is_control() => out.push(' '),
-                c => out.push(c),
-            }
+        let simple = |c: char| c.is_alphanumeric() || matches!(c, ' ' | '_' | '-');
+        if key.chars().all(simple) && key.starts_with(char::is_alphabetic) {
+            out.push_str(key);
+        } else {
+            quoted(key, &mut out);
         }
-        out.push_str("\"\n");
+        out.push_str(": ");
+        quoted(value, &mut out);
+        out.push('\n');
     }
     out
+}
+
+/// A YAML string in quotes.
+fn quoted(text: &str, out: &mut String) {
+    out.push('"');
+    for c in text.chars().take(2000) {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if c.is_control() => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
 }
 
 /// One line without needless white space; `None` if nothing is left.

@@ -78,9 +78,10 @@ pub(crate) fn pdf(bytes: &[u8]) -> Result<Extracted, Failure> {
         kind: "pdf",
         created_ms: field("CreationDate").and_then(date::parse_pdf),
         updated_ms: field("ModDate").and_then(date::parse_pdf),
-        attachments: Vec::new(),
         warnings,
         keep_original: true,
+        scanned: read > 0 && without_text == read,
+        ..Extracted::default()
     })
 }
 

@@ -654,8 +654,8 @@ impl Reader {
             created_ms: time("created"),
             updated_ms: time("modified"),
             attachments: self.attachments.files,
-            warnings: Vec::new(),
             keep_original: true,
+            ..Extracted::default()
         }
     }
 }

@@ -82,8 +82,8 @@ impl Counting<'_> {
         }
         let mut count = 0;
         for part in &self.snapshot.parts {
-            part.segment.each(Pool::Filter, term, &mut |doc, _| {
-                count += usize::from(self.found.contains(part.base + doc));
+            part.segment.each(Pool::Filter, term, &mut |docs, _| {
+                count += docs.iter().filter(|doc| self.found.contains(part.base + **doc)).count();
             })?;
         }
         Ok(count)

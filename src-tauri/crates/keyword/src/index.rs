@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -24,10 +25,10 @@ use crate::schema::{self, Fields, GENERATION};
 use crate::search::{self, Request};
 use crate::segment::{DiskSegment, FreshNote};
 use crate::snapshot::{Disk, Snapshot};
-use crate::snippet;
+use crate::synonyms::Synonyms;
 use crate::{
-    Access, Change, FacetCounts, KeywordError, KeywordHits, NoteDocument, Opened, Search, Snippet,
-    facets,
+    Access, Change, FacetCounts, KeywordError, KeywordHits, Matches, NoteDocument, Opened, Search,
+    Snippet, facets, matches, snippet,
 };
 
 /// What the writer buffers before it flushes a segment, in bytes; tantivy wants at least 15 MB.
@@ -59,6 +60,7 @@ pub struct KeywordIndex {
     visible: Mutex<Visible>,
     snapshot: RwLock<Arc<Snapshot>>,
     planners: Mutex<Vec<Planner>>,
+    synonyms: RwLock<Arc<Synonyms>>,
 }
 
 /// The writer's side.
@@ -136,6 +138,7 @@ impl KeywordIndex {
             }),
             snapshot: RwLock::new(Arc::new(Snapshot::new(&Disk::default(), Vec::new()))),
             planners: Mutex::new(Vec::new()),
+            synonyms: RwLock::default(),
         };
         let opened = match index.adopt() {
             Ok(()) => Opened::Kept,
@@ -465,6 +468,14 @@ impl KeywordIndex {
         self.with_planner(|snapshot, _| Ok(snapshot.mostly_in(notes, languages)?))
     }
 
+    /// When each of the notes was changed last; those that are not indexed are left out.
+    ///
+    /// # Errors
+    /// [`KeywordError::Damaged`] when the files cannot be read.
+    pub fn updated(&self, notes: &[NoteId]) -> Result<Vec<(NoteId, Timestamp)>, KeywordError> {
+        self.with_planner(|snapshot, _| Ok(snapshot.updated(notes)?))
+    }
+
     /// How many notes match.
     ///
     /// # Errors
@@ -509,13 +520,38 @@ impl KeywordIndex {
 
     /// The best passage of `text` for a query, `max_chars` characters or less. Reads no index.
     pub fn snippet(&self, query: &Query, text: &str, max_chars: usize) -> Snippet {
-        snippet::snippet(query, text, max_chars)
+        snippet::snippet(query, &self.synonyms_of(query), text, max_chars)
     }
 
-    /// The words and phrases that a query asks for, as typed, without doubles: what to mark in a
-    /// shown note.
+    /// Every place in the `readable` parts of `text` where a word or phrase of the query stands, in any
+    /// form in which the search finds it. Reads no index.
+    pub fn matches(&self, query: &Query, text: &str, readable: &[Range<usize>]) -> Matches {
+        matches::matches(query, &self.synonyms_of(query), text, readable)
+    }
+
+    /// The words and phrases that a query asks for, as typed, and their synonyms, without doubles:
+    /// what to mark in a shown note.
     pub fn highlight_terms(&self, query: &Query) -> Vec<String> {
-        snippet::highlight_terms(query)
+        snippet::highlight_terms(query, &self.synonyms_of(query))
+    }
+
+    /// Groups of words and phrases that mean the same from now on: a note with one of a group is
+    /// found by the others, a little lower.
+    pub fn set_synonyms(&self, groups: &[Vec<String>]) {
+        let synonyms = Arc::new(Synonyms::new(groups));
+        *self.synonyms.write().unwrap_or_else(PoisonError::into_inner) = synonyms;
+    }
+
+    fn synonyms_of(&self, query: &Query) -> Vec<String> {
+        let synonyms = self.synonyms();
+        if synonyms.is_empty() {
+            return Vec::new();
+        }
+        synonyms.of_query(query, self.snapshot().languages)
+    }
+
+    fn synonyms(&self) -> Arc<Synonyms> {
+        Arc::clone(&self.synonyms.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn with_planner<T>(
@@ -524,6 +560,7 @@ impl KeywordIndex {
     ) -> Result<T, KeywordError> {
         let snapshot = self.snapshot();
         let mut planner = lock(&self.planners).pop().unwrap_or_default();
+        planner.synonyms = self.synonyms();
         // A file damaged after it was opened can make tantivy panic.
         match catch_unwind(AssertUnwindSafe(|| work(&snapshot, &mut planner))) {
             Ok(outcome) => {

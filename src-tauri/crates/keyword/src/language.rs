@@ -41,6 +41,8 @@ struct Entry {
 pub(crate) struct Languages(pub(crate) u32);
 
 impl Languages {
+    pub(crate) const ALL: Languages = Languages(u32::MAX);
+
     pub(crate) fn insert(&mut self, language: Language) {
         self.0 |= 1 << language.0;
     }
@@ -252,6 +254,25 @@ fn detect_by_letters(text: &str) -> Option<Result<Language, Script>> {
     }
 }
 
+/// What the language of a text is called in English, if its letters tell and it is none of `known` (ISO
+/// 639-1 codes).
+pub fn foreign_language(text: &str, known: &[&str]) -> Option<&'static str> {
+    /// Enough to tell; more costs time.
+    const SAMPLE: usize = 2048;
+    let sample = &text[..text.floor_char_boundary(SAMPLE)];
+    let info = whatlang::detect(sample)?;
+    let code = Language::of_whatlang(info.lang()).map(Language::code);
+    // Another script is another language, even where neighbours that share it are hard to tell apart.
+    let told = info.is_reliable() || !is_written_in(sample, known);
+    if !told || code.is_some_and(|code| known.contains(&code)) {
+        return None;
+    }
+    Some(match info.lang() {
+        whatlang::Lang::Cmn => "Chinese",
+        lang => lang.eng_name(),
+    })
+}
+
 fn script_of(word: &str) -> Script {
     match word.chars().next().unwrap_or(' ') {
         'a'..='z' | '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}' => Script::Latin,
@@ -262,6 +283,25 @@ fn script_of(word: &str) -> Script {
         '\u{b80}'..='\u{bff}' => Script::Tamil,
         _ => Script::Other,
     }
+}
+
+/// Whether most letters of a text are of a script that one of the languages (ISO 639-1 codes) is
+/// written in; true where that cannot be told.
+pub fn is_written_in(text: &str, languages: &[&str]) -> bool {
+    let script_of_code =
+        |code: &&str| LANGUAGES.iter().find(|entry| entry.code == *code).map(|entry| entry.script);
+    let Some(scripts) = languages.iter().map(script_of_code).collect::<Option<Vec<Script>>>()
+    else {
+        return true;
+    };
+    let lower = text.to_lowercase();
+    let mut letters = [0usize; 2];
+    let mut buffer = [0; 4];
+    for letter in lower.chars().filter(|c| c.is_alphabetic()) {
+        let known = scripts.contains(&script_of(letter.encode_utf8(&mut buffer)));
+        letters[usize::from(known)] += 1;
+    }
+    letters[1] >= letters[0]
 }
 
 /// The languages of an index by whose rules a query word may be stemmed.
@@ -446,6 +486,21 @@ mod tests {
         let mut marks = Vec::new();
         Tokenizer::default().tokenize(text, |token| marks.push(stop_word_languages(token.lower)));
         TextLanguage::detect(text, marks.into_iter())
+    }
+
+    #[test]
+    fn names_foreign_languages() {
+        for (text, name) in [
+            ("敷金は退去後三十日以内に返還されます。", Some("Japanese")),
+            ("押金在搬出后三十天内退还给租户。", Some("Chinese")),
+            ("보증금은 이사 후 30일 이내에 반환됩니다.", Some("Korean")),
+            ("Залог возвращается в течение тридцати дней после выезда.", Some("Russian")),
+            ("The tenant gets the deposit back within thirty days of moving out.", None),
+            ("ls -la /tmp", None),
+            ("", None),
+        ] {
+            assert_eq!(foreign_language(text, &["en"]), name, "{text}");
+        }
     }
 
     #[test]

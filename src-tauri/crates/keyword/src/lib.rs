@@ -7,6 +7,7 @@ mod document;
 mod facets;
 mod index;
 mod language;
+mod matches;
 mod plan;
 mod reading;
 mod schema;
@@ -14,18 +15,21 @@ mod search;
 mod segment;
 mod snapshot;
 mod snippet;
+mod synonyms;
 
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use note::NoteId;
+use note::{NoteId, Timestamp};
 
 use crate::snapshot::{Bits, Snapshot};
 
 pub use document::NoteDocument;
 pub use facets::FacetCounts;
 pub use index::{KeywordIndex, WRITER_THREADS};
+pub use language::foreign_language;
+pub use language::is_written_in;
 pub use schema::GENERATION;
 
 /// One change of the index. Applying a change twice changes nothing.
@@ -67,6 +71,7 @@ pub struct KeywordHit {
     pub score: f32,
     /// The whole query is this note's title.
     pub title_exact: bool,
+    pub updated: Timestamp,
 }
 
 #[derive(Clone)]
@@ -80,6 +85,8 @@ pub struct KeywordHits {
     /// Words that no note has, folded, and those spelt nearly so that were searched instead, the
     /// nearest first.
     pub corrected: Vec<(String, Vec<String>)>,
+    /// The share of the query's words, weighed by how rare they are, that the first hit has.
+    pub coverage: f32,
     /// The notes that match, also those too far down to be among the hits.
     pub matching: Matching,
 }
@@ -107,6 +114,15 @@ pub struct Snippet {
     pub marks: Vec<Range<usize>>,
     /// How many different words of the query stand in `text`.
     pub matched_words: usize,
+}
+
+/// Where in a text the words and phrases of a query stand.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Matches {
+    /// Byte ranges in order that do not overlap; a phrase is one.
+    pub places: Vec<Range<usize>>,
+    /// False if there are more than are told.
+    pub complete: bool,
 }
 
 #[derive(Debug, thiserror::Error)]

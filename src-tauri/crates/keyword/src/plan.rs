@@ -1,6 +1,7 @@
 //! Words of a query → the terms to look up for them.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use icu_segmenter::WordSegmenter;
 use icu_segmenter::options::WordBreakInvariantOptions;
@@ -13,6 +14,7 @@ use crate::language::{
     Language, Languages, Stems, TextLanguage, is_dense_stop_word, stemming_languages,
     stop_word_languages,
 };
+use crate::synonyms::Synonyms;
 
 /// Groups of more words than this are questions or pasted text rather than key words.
 pub(crate) const LONG_GROUP: usize = 12;
@@ -37,6 +39,24 @@ pub(crate) struct Source {
     pub(crate) weight: f32,
 }
 
+/// A position in a phrase, the folded word there, and whether one that begins so will do.
+pub(crate) type Slot = (u32, String, bool);
+
+/// What counts a little less than each occurrence of a word that a synonym stands for.
+const SYNONYM_WEIGHT: f32 = 0.7;
+
+/// Another word or phrase that counts as a unit's own.
+#[derive(Clone, Debug)]
+pub(crate) struct Synonym {
+    /// As the person wrote it.
+    pub(crate) text: String,
+    /// Of a single word.
+    pub(crate) sources: Vec<Source>,
+    /// Of several words, which must follow each other; empty for one.
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) weight: f32,
+}
+
 /// One token of a query word.
 #[derive(Clone, Debug)]
 pub(crate) struct Unit {
@@ -44,6 +64,7 @@ pub(crate) struct Unit {
     pub(crate) text: String,
     pub(crate) shape: Shape,
     pub(crate) sources: Vec<Source>,
+    pub(crate) synonyms: Vec<Synonym>,
     /// Notes with words that begin like this match as well.
     pub(crate) prefix: bool,
     pub(crate) field: Option<Field>,
@@ -65,6 +86,7 @@ pub(crate) struct PlannedWord {
 pub(crate) struct Planner {
     tokenizer: Tokenizer,
     stems: Stems,
+    pub(crate) synonyms: Arc<Synonyms>,
     /// Room for an evaluation's numbers, one for each document.
     pub(crate) scores: Vec<f32>,
     pub(crate) counts: Vec<f32>,
@@ -101,6 +123,7 @@ impl Planner {
                             present,
                             stems,
                         ),
+                        synonyms: Vec::new(),
                         prefix: token.shape == Shape::Last,
                         field: word.field,
                         position,
@@ -120,7 +143,45 @@ impl Planner {
             debug_assert!(start < position);
         }
         mark_stop_words(&mut planned, present);
+        self.add_synonyms(words, &mut planned, present);
         planned
+    }
+
+    /// Gives the units of words that belong to a group the other words of the group.
+    fn add_synonyms(&mut self, words: &[Word], planned: &mut [PlannedWord], present: Languages) {
+        let synonyms = Arc::clone(&self.synonyms);
+        for found in synonyms.in_words(words, present, &mut self.tokenizer, &mut self.stems) {
+            let others: Vec<Synonym> =
+                found.others.iter().map(|text| self.synonym(text, present)).collect();
+            for word in planned.iter_mut() {
+                let single = word.units.len() == 1 && found.tokens.len() == 1;
+                for unit in &mut word.units {
+                    if unit.field.is_none() && found.tokens.contains(&(unit.position as usize)) {
+                        unit.synonyms.extend(others.iter().cloned());
+                        word.stop &= !single;
+                    }
+                }
+            }
+        }
+    }
+
+    fn synonym(&mut self, text: &str, present: Languages) -> Synonym {
+        let slots = self.phrase(text);
+        let mut sources = Vec::new();
+        if slots.len() == 1 {
+            let (tokenizer, stems) = (&mut self.tokenizer, &mut self.stems);
+            tokenizer.tokenize(text, |token| {
+                if sources.is_empty() {
+                    sources =
+                        self::sources(token.text, token.lower, token.shape, None, present, stems);
+                    for source in &mut sources {
+                        source.weight *= SYNONYM_WEIGHT;
+                    }
+                }
+            });
+        }
+        let slots = if slots.len() == 1 { Vec::new() } else { slots };
+        Synonym { text: text.to_owned(), sources, slots, weight: SYNONYM_WEIGHT }
     }
 
     /// A long text tells its language; a few words may be of any that the notes are in.
@@ -140,8 +201,8 @@ impl Planner {
 
     /// The words of a phrase: for each position the folded token, and whether any token that
     /// begins like it will do (a single character of a script without spaces).
-    pub(crate) fn phrase(&mut self, text: &str) -> Vec<(u32, String, bool)> {
-        let mut slots: Vec<(u32, String, bool)> = Vec::new();
+    pub(crate) fn phrase(&mut self, text: &str) -> Vec<Slot> {
+        let mut slots: Vec<Slot> = Vec::new();
         let mut position = 0;
         let mut in_run = false;
         self.tokenizer.tokenize(text, |token| {
@@ -205,6 +266,10 @@ fn sources(
     let mut stemmed: Vec<(Language, String)> = Vec::new();
     for language in stemming_languages(lower, present) {
         let stem = stems.stem(language, lower);
+        // The Spanish "see" is no "se".
+        if stem != text && stop_word_languages(stem).contains(language) {
+            continue;
+        }
         // A stem that is a word itself is not indexed a second time.
         surface(stem, WEIGHTS.stem);
         stemmed.push((language, stem.to_owned()));

@@ -5,14 +5,16 @@ use std::cmp::{Ordering, Reverse};
 use std::sync::Arc;
 
 use note::{
-    DayRange, Expr, Field, Filter, HasFlag, IsFlag, NoteId, NoteSet, Query, Sort, TimeRange, Word,
+    DayRange, Expr, Field, Filter, HasFlag, IsFlag, NoteId, NoteSet, Query, Sort, TimeRange,
+    Timestamp, Word,
 };
 use rustc_hash::FxHashMap;
 
 use crate::analysis::Shape;
 use crate::document::{Facet, Origin, Pool, stem_term};
 use crate::plan::{
-    LONG_GROUP, PlannedWord, Planner, Source, Unit, WEIGHTS, asked_for, wants_trashed, whole_text,
+    LONG_GROUP, PlannedWord, Planner, Slot, Source, Synonym, Unit, WEIGHTS, asked_for,
+    wants_trashed, whole_text,
 };
 use crate::segment::{Positions, Segment, Spelling};
 use crate::snapshot::{Bits, Snapshot};
@@ -52,11 +54,19 @@ const PROXIMITY_WEIGHT: f32 = 0.3;
 const MAX_PAIRS: usize = 24;
 /// Days on which tasks are due that are looked at.
 const MAX_DAYS: usize = 100_000;
+/// Notes with more words than this, stop words apart, are scored by their best passage as well.
+const LONG_NOTE: u16 = 300;
+/// Words of a passage, stop words included, and how many of them are none.
+const PASSAGE: u32 = 160;
+const PASSAGE_LENGTH: f32 = 100.0;
+/// How much of what a passage is worth, were it a note of its own, a long note gets.
+const PASSAGE_WEIGHT: f32 = 0.8;
+/// Words of a query that passages are searched for; of more, those that fewest notes have.
+const PASSAGE_WORDS: usize = 16;
+/// Words of a query of which it is kept which notes have them.
+const MAX_ASKED: usize = 16;
 /// Farther apart than this many words, two words do not belong together.
 const NEAR: u32 = 8;
-
-/// A position in a phrase, the folded word there, and whether one that begins so will do.
-type Slot = (u32, String, bool);
 
 /// What scoring needs to know of two neighbouring words.
 struct Pair {
@@ -64,6 +74,15 @@ struct Pair {
     second: Unit,
     gap: u32,
     weight: f32,
+}
+
+/// Takes documents in blocks, with how often something stands in each, and what each time counts.
+type Add<'a> = dyn FnMut(&[u32], &[u32], f32) + 'a;
+
+/// A scored word as the passages of long notes are searched for it.
+struct PassageWord {
+    text: String,
+    idf: f32,
 }
 
 /// A short group as a phrase, and what it adds where it stands as one.
@@ -87,6 +106,10 @@ pub(crate) struct Evaluation<'a> {
     complete: bool,
     pairs: Vec<Pair>,
     phrases: Vec<ShortPhrase>,
+    /// The words that passages of long notes are searched for.
+    passage_words: Vec<PassageWord>,
+    /// Of the words that were scored, which notes have them, and how rare they are.
+    asked: Vec<(Bits, f32)>,
     fuzzy_left: u32,
     /// Words that were forgiven: as typed, and the words that they stand for.
     corrected: Vec<(String, Vec<String>)>,
@@ -123,6 +146,8 @@ impl<'a> Evaluation<'a> {
             complete: true,
             pairs: Vec::new(),
             phrases: Vec::new(),
+            passage_words: Vec::new(),
+            asked: Vec::new(),
             fuzzy_left: MAX_FUZZY,
             corrected: Vec::new(),
             average_length: (snapshot.length as f32 / snapshot.notes.max(1) as f32).max(1.0),
@@ -170,7 +195,7 @@ impl<'a> Evaluation<'a> {
     /// Runs `visit` over the parts: gives what it visits, and leaves the weighted counts in `counts`.
     fn gather(
         &mut self,
-        mut visit: impl FnMut(&Segment, &mut dyn FnMut(u32, f32)) -> Result<(), KeywordError>,
+        mut visit: impl FnMut(&Segment, &mut Add<'_>) -> Result<(), KeywordError>,
     ) -> Result<Bits, KeywordError> {
         let mut bits = self.none();
         for part in &self.snapshot.parts {
@@ -178,11 +203,13 @@ impl<'a> Evaluation<'a> {
                 return Err(KeywordError::Cancelled);
             }
             let (scope, counts) = (&self.scope, &mut self.counts);
-            visit(&part.segment, &mut |doc, weight| {
-                let at = part.base + doc;
-                if scope.contains(at) {
-                    bits.insert(at);
-                    counts[at as usize] += weight;
+            visit(&part.segment, &mut |docs, occurrences, weight| {
+                for (&doc, &count) in docs.iter().zip(occurrences) {
+                    let at = part.base + doc;
+                    if scope.contains(at) {
+                        bits.insert(at);
+                        counts[at as usize] += count as f32 * weight;
+                    }
                 }
             })?;
         }
@@ -199,12 +226,37 @@ impl<'a> Evaluation<'a> {
     fn gather_sources(&mut self, sources: &[Source]) -> Result<Bits, KeywordError> {
         self.gather(|segment, add| {
             for source in sources {
-                segment.each(source.pool, &source.term, &mut |doc, count| {
-                    add(doc, count as f32 * source.weight);
+                segment.each(source.pool, &source.term, &mut |docs, counts| {
+                    add(docs, counts, source.weight);
                 })?;
             }
             Ok(())
         })
+    }
+
+    /// Adds the notes with a unit's synonyms to `found`; gives the synonyms that the note to explain has.
+    fn gather_synonyms(
+        &mut self,
+        unit: &Unit,
+        found: &mut Bits,
+    ) -> Result<Vec<String>, KeywordError> {
+        let mut used = Vec::new();
+        for Synonym { text, sources, slots, weight } in &unit.synonyms {
+            let had = self.traced_count();
+            found.or(&self.gather_sources(sources)?);
+            if !slots.is_empty() {
+                found.or(&self.gather_phrase(slots, 0, unit.field, *weight)?);
+            }
+            if self.traced_count() > had {
+                used.push(text.clone());
+            }
+        }
+        Ok(used)
+    }
+
+    /// What was gathered so far in the note to explain.
+    fn traced_count(&self) -> f32 {
+        self.trace.as_ref().map_or(0.0, |(at, _)| self.counts[*at as usize])
     }
 
     fn gather_prefix(&mut self, unit: &Unit) -> Result<Bits, KeywordError> {
@@ -233,15 +285,38 @@ impl<'a> Evaluation<'a> {
                     prefix,
                     (share(PREFIX_TERMS), share(PREFIX_POSTINGS)),
                     &mut || !cancelled(),
-                    &mut |doc, count| {
-                        add(doc, count as f32 * weight);
-                    },
+                    &mut |docs, counts| add(docs, counts, weight),
                 )?;
             }
             if cancelled() { Err(KeywordError::Cancelled) } else { Ok(()) }
         })?;
         self.complete &= complete;
         Ok(begun)
+    }
+
+    /// The indexed words within a spelling's reach, with how many documents have them.
+    fn spelt_like(
+        &self,
+        spelling: &Spelling<'_>,
+        unit: &Unit,
+    ) -> Result<FxHashMap<String, u32>, KeywordError> {
+        let mut similar: FxHashMap<String, u32> = FxHashMap::default();
+        for (pool, _) in searched_pools(unit.field) {
+            for part in &self.snapshot.parts {
+                self.poll()?;
+                part.segment.similar(
+                    pool,
+                    spelling,
+                    &mut |term, count| match similar.get_mut(term) {
+                        Some(known) => *known += count,
+                        None => {
+                            similar.insert(term.to_owned(), count);
+                        }
+                    },
+                )?;
+            }
+        }
+        Ok(similar)
     }
 
     /// The indexed words that are spelt nearly like the unit, with their distance from it, the
@@ -260,20 +335,12 @@ impl<'a> Evaluation<'a> {
             return Ok(Vec::new());
         }
         self.fuzzy_left -= 1;
-        let spelling = Spelling::new(&unit.text, distance, unit.prefix)?;
-        let mut similar: FxHashMap<String, u32> = FxHashMap::default();
-        for (pool, _) in searched_pools(unit.field) {
-            for part in &self.snapshot.parts {
-                self.poll()?;
-                part.segment.similar(pool, &spelling, &mut |term, count| match similar
-                    .get_mut(term)
-                {
-                    Some(known) => *known += count,
-                    None => {
-                        similar.insert(term.to_owned(), count);
-                    }
-                })?;
-            }
+        let mut spelling = Spelling::new(&unit.text, distance, unit.prefix)?;
+        let mut similar = self.spelt_like(&spelling, unit)?;
+        if similar.is_empty() && distance > 1 {
+            // Its first letter may be the wrong one.
+            spelling = Spelling::new(&unit.text, 1, unit.prefix)?;
+            similar = self.spelt_like(&spelling, unit)?;
         }
         let first = unit.text.chars().next();
         let mut ranked: Vec<(usize, Reverse<u32>, String)> = similar
@@ -350,8 +417,12 @@ impl<'a> Evaluation<'a> {
     /// Everything that matches one unit; scores it.
     fn unit(&mut self, unit: &Unit, scored: bool) -> Result<(Bits, f32), KeywordError> {
         let mut found = self.gather_sources(&unit.sources)?;
+        let used = self.gather_synonyms(unit, &mut found)?;
         let mut idf = self.idf(found.len());
-        self.take_up(&found, scored, 1.0, &|| unit.text.clone());
+        self.take_up(&found, scored, 1.0, &|| match used.as_slice() {
+            [] => unit.text.clone(),
+            used => format!("{} (with synonyms: {})", unit.text, used.join(", ")),
+        });
         if unit.prefix {
             let begun = self.gather_prefix(unit)?;
             let weight = if unit.shape == Shape::Last { 1.0 } else { PREFIX_WEIGHT };
@@ -361,15 +432,17 @@ impl<'a> Evaluation<'a> {
             }
             found.or(&begun);
         }
+        let mut forgiven = false;
         if found.len() <= FEW_HITS {
             let similar = self.gather_similar(unit, found.is_empty())?;
             self.take_up(&similar, scored, 0.5, &|| format!("like {}", unit.text));
-            if !similar.is_empty() {
-                idf = 0.0;
-            }
             found.or(&similar);
+            forgiven = !similar.is_empty();
         }
-        Ok((found, idf))
+        if scored && self.asked.len() < MAX_ASKED {
+            self.asked.push((found.clone(), idf));
+        }
+        Ok((found, if forgiven { 0.0 } else { idf }))
     }
 
     /// Scores what was gathered, or empties its counts.
@@ -400,6 +473,7 @@ impl<'a> Evaluation<'a> {
         let mut field = None;
         for word in planned {
             let mut sets = Vec::with_capacity(word.units.len());
+            let dense = word.units.iter().all(|unit| unit.shape != Shape::Word);
             let mut best = 0.0f32;
             for unit in word.units {
                 let (found, idf) = self.unit(&unit, scored)?;
@@ -410,6 +484,9 @@ impl<'a> Evaluation<'a> {
                     slots.push((unit.position, unit.text.clone(), false));
                 }
                 if scored {
+                    if unit.field != Some(Field::Title) {
+                        self.passage_words.push(PassageWord { text: unit.text.clone(), idf });
+                    }
                     if let Some((first, first_idf)) = previous.take()
                         && self.pairs.len() < MAX_PAIRS
                         && first.field == unit.field
@@ -431,6 +508,10 @@ impl<'a> Evaluation<'a> {
                     both.and(&sets[unit]);
                 }
                 found.or(&both);
+            }
+            // A run without spaces that no note has whole: a part of it is better than nothing.
+            if found.is_empty() && dense {
+                sets.iter().for_each(|set| found.or(set));
             }
             if let Some(all) = &mut all {
                 all.and(&found);
@@ -484,25 +565,36 @@ impl<'a> Evaluation<'a> {
         if slots.is_empty() {
             return Ok(self.none());
         }
+        let found = self.gather_phrase(&slots, slop, field, 1.0)?;
+        self.take_up(&found, scored, slots.len() as f32, &|| format!("\"{text}\""));
+        Ok(found)
+    }
+
+    fn gather_phrase(
+        &mut self,
+        slots: &[Slot],
+        slop: u32,
+        field: Option<Field>,
+        factor: f32,
+    ) -> Result<Bits, KeywordError> {
         let pools = searched_pools(field);
         let cancelled = self.cancelled;
-        let found = self.gather(|segment, add| {
+        self.gather(|segment, add| {
             for &(pool, weight) in &pools {
-                phrase_in_segment(segment, pool, &slots, slop, cancelled, &mut |doc, count| {
-                    add(doc, count as f32 * weight);
+                phrase_in_segment(segment, pool, slots, slop, cancelled, &mut |doc, count| {
+                    add(&[doc], &[count], weight * factor);
                 })?;
             }
             Ok(())
-        })?;
-        self.take_up(&found, scored, slots.len() as f32, &|| format!("\"{text}\""));
-        Ok(found)
+        })
     }
 
     fn facet(&mut self, facet: &Facet<'_>) -> Result<Bits, KeywordError> {
         let term = facet.term();
         let mut bits = self.none();
         for part in &self.snapshot.parts {
-            part.segment.each(Pool::Filter, &term, &mut |doc, _| bits.insert(part.base + doc))?;
+            part.segment
+                .each(Pool::Filter, &term, &mut |docs, _| bits.insert_all(part.base, docs))?;
         }
         bits.and(&self.scope);
         Ok(bits)
@@ -540,8 +632,8 @@ impl<'a> Evaluation<'a> {
         for part in &self.snapshot.parts {
             for term in part.segment.terms_prefixed(Pool::Filter, &prefix, MAX_DAYS)? {
                 if days.contains(&term[prefix.len()..]) {
-                    part.segment.each(Pool::Filter, &term, &mut |doc, _| {
-                        bits.insert(part.base + doc);
+                    part.segment.each(Pool::Filter, &term, &mut |docs, _| {
+                        bits.insert_all(part.base, docs);
                     })?;
                 }
             }
@@ -653,6 +745,92 @@ impl<'a> Evaluation<'a> {
     }
 }
 
+impl Evaluation<'_> {
+    /// Adds to the scores of those of `ats` that are long: what their best passage would have as a
+    /// note of its own beyond what the whole has. A long note that deals with the matter in one place
+    /// is so as good as a short one.
+    fn score_passages(&mut self, ats: &[u32]) -> Result<(), KeywordError> {
+        let mut words = std::mem::take(&mut self.passage_words);
+        words.sort_by(|a, b| b.idf.total_cmp(&a.idf));
+        words.truncate(PASSAGE_WORDS);
+        let mut sorted = ats.to_vec();
+        sorted.sort_unstable();
+        let (flat, steep) = (K1 * (1.0 - B), K1 * B / self.average_length);
+        for part in &self.snapshot.parts {
+            let end = part.base + part.segment.max_doc();
+            let from = sorted.partition_point(|&at| at < part.base);
+            let until = sorted.partition_point(|&at| at < end);
+            let length = part.segment.lengths();
+            let docs = sorted[from..until].iter().map(|at| at - part.base);
+            let long: Vec<u32> = docs.filter(|&doc| length.of(doc) > LONG_NOTE).collect();
+            if long.is_empty() {
+                continue;
+            }
+            // Of each note, where the words stand: position and word.
+            let mut places: Vec<Vec<(u32, usize)>> = vec![Vec::new(); long.len()];
+            let mut positions = Vec::new();
+            for (index, word) in words.iter().enumerate() {
+                self.poll()?;
+                let Some(mut reader) = part.segment.positions(Pool::Text, &word.text)? else {
+                    continue;
+                };
+                for (&doc, places) in long.iter().zip(&mut places) {
+                    positions.clear();
+                    reader.read(doc, &mut positions);
+                    places.extend(positions.iter().map(|&position| (position, index)));
+                }
+            }
+            for (&doc, places) in long.iter().zip(&mut places) {
+                places.sort_unstable();
+                let worth = |word: usize, count: u32, length: f32| {
+                    let count = count as f32;
+                    words[word].idf * (K1 + 1.0) * count / (count + flat + steep * length)
+                };
+                let mut counts = vec![0; words.len()];
+                places.iter().for_each(|&(_, word)| counts[word] += 1);
+                let length = f32::from(length.of(doc));
+                let whole: f32 = counts
+                    .iter()
+                    .enumerate()
+                    .map(|(word, &count)| worth(word, count, length))
+                    .sum();
+                let best = best_passage(places, words.len(), |word, count| {
+                    worth(word, count, PASSAGE_LENGTH)
+                });
+                let bonus = (best - whole).max(0.0) * PASSAGE_WEIGHT;
+                let at = part.base + doc;
+                self.scores[at as usize] += bonus;
+                if let Some((traced, lines)) = &mut self.trace
+                    && *traced == at
+                    && bonus > 0.0
+                {
+                    lines.push(format!("{bonus:.3} = its best passage"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The most that the counts of `words` words are worth together in any [`PASSAGE`] of the ascending
+/// places.
+fn best_passage(places: &[(u32, usize)], words: usize, worth: impl Fn(usize, u32) -> f32) -> f32 {
+    let mut counts = vec![0; words];
+    let (mut from, mut sum, mut best) = (0, 0.0f32, 0.0f32);
+    for &(position, word) in places {
+        sum += worth(word, counts[word] + 1) - worth(word, counts[word]);
+        counts[word] += 1;
+        while places[from].0 + PASSAGE <= position {
+            let word = places[from].1;
+            sum -= worth(word, counts[word]) - worth(word, counts[word] - 1);
+            counts[word] -= 1;
+            from += 1;
+        }
+        best = best.max(sum);
+    }
+    best
+}
+
 /// 1 for two words that stand as in the query, less the farther apart, 0 beyond [`NEAR`].
 fn nearness(firsts: &[u32], seconds: &[u32], gap: u32) -> f32 {
     let mut best = 0.0f32;
@@ -741,7 +919,7 @@ fn phrase_in_segment(
         }
         let mut bits = Bits::new(segment.max_doc() as usize);
         for term in &terms[index] {
-            segment.each(pool, term, &mut |doc, _| bits.insert(doc))?;
+            segment.each(pool, term, &mut |docs, _| bits.insert_all(0, docs))?;
         }
         match &mut candidates {
             Some(candidates) => candidates.and(&bits),
@@ -860,19 +1038,24 @@ pub(crate) fn search(
         by_column(snapshot, &found, request.query.sort, wanted)?
     };
     let hits = ranked
-        .into_iter()
+        .iter()
         .skip(request.offset)
         .take(request.limit)
-        .map(|at| KeywordHit {
-            note: snapshot.id(at),
-            score: evaluation.scores[at as usize],
-            title_exact: titles.contains(at),
+        .map(|&at| {
+            let (segment, doc) = snapshot.place(at);
+            KeywordHit {
+                note: segment.id(doc),
+                score: evaluation.scores[at as usize],
+                title_exact: titles.contains(at),
+                updated: Timestamp(segment.updated(doc)),
+            }
         })
         .collect();
     let corrected = std::mem::take(&mut evaluation.corrected);
+    let coverage = ranked.first().map_or(0.0, |&at| evaluation.coverage(at));
     evaluation.finish();
     let matching = Matching { snapshot: Arc::clone(snapshot), bits: found };
-    Ok(KeywordHits { hits, total, complete, corrected, matching })
+    Ok(KeywordHits { hits, total, complete, corrected, coverage, matching })
 }
 
 impl Evaluation<'_> {
@@ -904,10 +1087,22 @@ impl Evaluation<'_> {
         self.rank(&mut ranked, titles, keep);
         let reranked = ranked.len().min(RERANKED);
         self.score_neighbours(&ranked[..reranked])?;
+        self.score_passages(&ranked[..reranked])?;
         let mut first = ranked[..reranked].to_vec();
         self.rank(&mut first, titles, reranked);
         ranked[..reranked].copy_from_slice(&first);
         Ok(ranked)
+    }
+
+    /// The share of the words asked for, weighed by how rare they are, that a document has; 1 where
+    /// only phrases were asked for.
+    fn coverage(&self, at: u32) -> f32 {
+        let (mut all, mut held) = (0.0, 0.0);
+        for (found, idf) in &self.asked {
+            all += idf;
+            held += if found.contains(at) { *idf } else { 0.0 };
+        }
+        if all > 0.0 { held / all } else { 1.0 }
     }
 
     /// Sorts and keeps the best `keep`.
@@ -1067,6 +1262,7 @@ pub(crate) fn explain(
         return Ok(None);
     }
     evaluation.score_neighbours(&[at])?;
+    evaluation.score_passages(&[at])?;
     let titles = evaluation.exact_titles(&query.expr)?;
     let mut lines = vec![format!("{:.3} by words", evaluation.scores[at as usize])];
     if titles.contains(at) {

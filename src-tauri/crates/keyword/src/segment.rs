@@ -16,6 +16,13 @@ use crate::document::{Facet, Lines, Pool};
 use crate::language::{Language, Languages};
 use crate::schema::Fields;
 
+/// Takes ascending documents in blocks, with how often a term stands in each: one call for each document would
+/// take longer than the work itself.
+pub(crate) type Visit<'a> = dyn FnMut(&[u32], &[u32]) + 'a;
+
+/// As many as tantivy puts in one block, each once.
+const ONCE: [u32; 128] = [1; 128];
+
 pub(crate) enum Segment {
     Disk(Arc<DiskSegment>),
     Fresh(Vec<Arc<FreshNote>>),
@@ -105,8 +112,9 @@ impl DiskSegment {
             languages: Languages::default(),
         };
         let mut trashed = Vec::new();
-        segment
-            .each(Pool::Filter, &Facet::Trashed.term(), false, &mut |doc, _| trashed.push(doc))?;
+        segment.each(Pool::Filter, &Facet::Trashed.term(), false, &mut |docs, _| {
+            trashed.extend_from_slice(docs);
+        })?;
         segment.trashed = trashed;
         for language in Language::all() {
             if segment.info(Pool::Filter, &Facet::Language(language.code()).term())?.is_some() {
@@ -120,13 +128,7 @@ impl DiskSegment {
         self.pools[pool as usize].terms().get(term.as_bytes())
     }
 
-    fn each(
-        &self,
-        pool: Pool,
-        term: &str,
-        counted: bool,
-        visit: &mut dyn FnMut(u32, u32),
-    ) -> io::Result<()> {
+    fn each(&self, pool: Pool, term: &str, counted: bool, visit: &mut Visit<'_>) -> io::Result<()> {
         match self.info(pool, term)? {
             Some(info) => self.each_of(pool, &info, counted, visit),
             None => Ok(()),
@@ -138,20 +140,17 @@ impl DiskSegment {
         pool: Pool,
         info: &TermInfo,
         counted: bool,
-        visit: &mut dyn FnMut(u32, u32),
+        visit: &mut Visit<'_>,
     ) -> io::Result<()> {
         let option = if counted { IndexRecordOption::WithFreqs } else { IndexRecordOption::Basic };
         let mut block =
             self.pools[pool as usize].read_block_postings_from_terminfo(info, option)?;
         while !block.docs().is_empty() {
+            let docs = block.docs();
             if counted {
-                for (&doc, &count) in block.docs().iter().zip(block.freqs()) {
-                    visit(doc, count);
-                }
+                visit(docs, block.freqs());
             } else {
-                for &doc in block.docs() {
-                    visit(doc, 1);
-                }
+                visit(docs, &ONCE[..docs.len()]);
             }
             block.advance();
         }
@@ -198,7 +197,9 @@ impl DiskSegment {
 
     pub(crate) fn docs_of(&self, id: NoteId) -> io::Result<Vec<u32>> {
         let mut docs = Vec::new();
-        self.each(Pool::Filter, &Facet::Id(id).term(), false, &mut |doc, _| docs.push(doc))?;
+        self.each(Pool::Filter, &Facet::Id(id).term(), false, &mut |found, _| {
+            docs.extend_from_slice(found);
+        })?;
         Ok(docs)
     }
 }
@@ -359,19 +360,14 @@ impl Segment {
         u32::from(self.lengths().of(doc))
     }
 
-    /// Visits each document with the term and how often it stands there.
-    pub(crate) fn each(
-        &self,
-        pool: Pool,
-        term: &str,
-        visit: &mut dyn FnMut(u32, u32),
-    ) -> io::Result<()> {
+    /// Visits the documents with the term.
+    pub(crate) fn each(&self, pool: Pool, term: &str, visit: &mut Visit<'_>) -> io::Result<()> {
         match self {
             Segment::Disk(segment) => segment.each(pool, term, pool != Pool::Filter, visit),
             Segment::Fresh(notes) => {
                 for (note, doc) in notes.iter().zip(0..) {
                     if let Some(places) = note.find(pool, term) {
-                        visit(doc, places.len() as u32);
+                        visit(&[doc], &[places.len() as u32]);
                     }
                 }
                 Ok(())
@@ -421,7 +417,7 @@ impl Segment {
         prefix: &str,
         limits: (usize, usize),
         go_on: &mut dyn FnMut() -> bool,
-        visit: &mut dyn FnMut(u32, u32),
+        visit: &mut Visit<'_>,
     ) -> io::Result<bool> {
         match self {
             Segment::Disk(segment) => {
@@ -437,7 +433,7 @@ impl Segment {
             Segment::Fresh(notes) => {
                 for (note, doc) in notes.iter().zip(0..) {
                     for (_, places) in note.with_prefix(pool, prefix) {
-                        visit(doc, places.len().min(1) as u32);
+                        visit(&[doc], &[places.len().min(1) as u32]);
                     }
                 }
                 Ok(true)

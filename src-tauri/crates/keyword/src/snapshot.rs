@@ -4,7 +4,7 @@
 use std::io;
 use std::sync::Arc;
 
-use note::{NoteId, NoteSet};
+use note::{NoteId, NoteSet, Timestamp};
 
 use crate::document::{Facet, Pool};
 use crate::language::Languages;
@@ -21,6 +21,13 @@ impl Bits {
 
     pub(crate) fn insert(&mut self, at: u32) {
         self.0[at as usize / 64] |= 1 << (at % 64);
+    }
+
+    /// Documents of a part that begins at `base`.
+    pub(crate) fn insert_all(&mut self, base: u32, docs: &[u32]) {
+        for doc in docs {
+            self.insert(base + doc);
+        }
     }
 
     pub(crate) fn remove(&mut self, at: u32) -> bool {
@@ -234,15 +241,26 @@ impl Snapshot {
         Ok(found)
     }
 
+    /// When each of the notes was changed last; those that are not here are left out.
+    pub(crate) fn updated(&self, notes: &[NoteId]) -> io::Result<Vec<(NoteId, Timestamp)>> {
+        let mut found = Vec::with_capacity(notes.len());
+        for &note in notes {
+            if let Some(at) = self.find(note)? {
+                let (segment, doc) = self.place(at);
+                found.push((note, Timestamp(segment.updated(doc))));
+            }
+        }
+        Ok(found)
+    }
+
     /// The live document of a note.
     pub(crate) fn find(&self, id: NoteId) -> io::Result<Option<u32>> {
         let term = Facet::Id(id).term();
         let mut found = None;
         for part in &self.parts {
-            part.segment.each(Pool::Filter, &term, &mut |doc, _| {
-                if self.live.contains(part.base + doc) {
-                    found = Some(part.base + doc);
-                }
+            part.segment.each(Pool::Filter, &term, &mut |docs, _| {
+                let mut ats = docs.iter().map(|doc| part.base + doc);
+                found = ats.find(|at| self.live.contains(*at)).or(found);
             })?;
         }
         Ok(found)

@@ -6,7 +6,7 @@ use note::{Expr, Field, Query, Word};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::Snippet;
-use crate::analysis::{Shape, Tokenizer};
+use crate::analysis::{Shape, Token, Tokenizer};
 use crate::language::{Language, Stems, TextLanguage, stop_word_languages};
 use crate::plan::asked_for;
 
@@ -25,7 +25,7 @@ struct Wanted {
 }
 
 /// The words of a query as a text is searched for them.
-struct Matcher {
+pub(crate) struct Matcher {
     wanted: Vec<Wanted>,
     exact: FxHashMap<String, usize>,
     /// First characters of the words: what begins with none of them is passed over quickly.
@@ -40,7 +40,7 @@ struct Match {
 }
 
 impl Matcher {
-    fn new(query: &Query) -> Matcher {
+    pub(crate) fn new(query: &Query, synonyms: &[String]) -> Matcher {
         let mut tokenizer = Tokenizer::default();
         let mut wanted: Vec<Wanted> = Vec::new();
         let mut exact = FxHashMap::default();
@@ -81,12 +81,15 @@ impl Matcher {
             }
             _ => {}
         });
+        for text in synonyms {
+            add(text, false, false);
+        }
         let firsts = wanted.iter().filter_map(|word| word.text.chars().next()).collect();
         Matcher { wanted, exact, firsts, stems: Stems::default(), stemmed: FxHashMap::default() }
     }
 
     /// Prepares the stems of the query's words for a text's language.
-    fn prepare(&mut self, language: TextLanguage) {
+    pub(crate) fn prepare(&mut self, language: TextLanguage) {
         self.stemmed.clear();
         for (index, word) in self.wanted.iter().enumerate() {
             if let Some(language) = language.of_word(&word.lower) {
@@ -96,7 +99,8 @@ impl Matcher {
         }
     }
 
-    fn find(
+    /// The number of the query's word that a token is a form of.
+    pub(crate) fn find(
         &mut self,
         text: &str,
         lower: &str,
@@ -118,11 +122,36 @@ impl Matcher {
         let stem = self.stems.stem(language, lower).to_owned();
         self.stemmed.get(&(language, stem)).copied()
     }
+
+    pub(crate) fn number_of(&self, text: &str) -> Option<usize> {
+        self.exact.get(text).copied()
+    }
+
+    pub(crate) fn text_of(&self, word: usize) -> &str {
+        &self.wanted[word].text
+    }
+
+    /// The token is the word itself or begins with it, if that will do.
+    pub(crate) fn is_exact(&self, word: usize, text: &str) -> bool {
+        let wanted = &self.wanted[word];
+        wanted.text == text || (wanted.prefix && text.starts_with(&wanted.text))
+    }
+
+    /// What of a token's bytes the word stands for: of a pair that only begins with it, the first character.
+    pub(crate) fn range_in(&self, text: &str, token: &Token<'_>, word: usize) -> Range<usize> {
+        let Range { start, end } = token.range;
+        if token.shape != Shape::Pair || self.wanted[word].text == token.text {
+            return start..end;
+        }
+        let second = token.text.chars().next_back().map_or(0, char::len_utf8);
+        let first = text.floor_char_boundary(end.saturating_sub(second));
+        start..if first > start { first } else { end }
+    }
 }
 
-pub(crate) fn snippet(query: &Query, text: &str, max_chars: usize) -> Snippet {
+pub(crate) fn snippet(query: &Query, synonyms: &[String], text: &str, max_chars: usize) -> Snippet {
     let text = &text[..text.floor_char_boundary(SEARCHED)];
-    let mut matcher = Matcher::new(query);
+    let mut matcher = Matcher::new(query, synonyms);
     let mut tokenizer = Tokenizer::default();
     let language = language_of(text, &mut tokenizer);
     matcher.prepare(language);
@@ -132,7 +161,7 @@ pub(crate) fn snippet(query: &Query, text: &str, max_chars: usize) -> Snippet {
 }
 
 /// As when the note was indexed, from the beginning of the text.
-fn language_of(text: &str, tokenizer: &mut Tokenizer) -> TextLanguage {
+pub(crate) fn language_of(text: &str, tokenizer: &mut Tokenizer) -> TextLanguage {
     const SAMPLE: usize = 4096;
     let sample = &text[..text.floor_char_boundary(SAMPLE)];
     let mut marks = Vec::new();
@@ -161,10 +190,11 @@ fn matches(
         {
             end = from + space;
         }
-        tokenizer.tokenize(&text[from..end], |token| {
+        let stretch = &text[from..end];
+        tokenizer.tokenize(stretch, |token| {
             if let Some(word) = matcher.find(token.text, token.lower, token.shape, language) {
-                let range = from + token.range.start..from + token.range.end;
-                found.push(Match { range, word });
+                let inside = matcher.range_in(stretch, &token, word);
+                found.push(Match { range: from + inside.start..from + inside.end, word });
             }
         });
         if found.iter().any(|found| matcher.wanted[found.word].weight >= 1.0) {
@@ -326,7 +356,7 @@ fn shown(text: &str, range: Range<usize>, matches: &[Match]) -> Snippet {
     snippet
 }
 
-pub(crate) fn highlight_terms(query: &Query) -> Vec<String> {
+pub(crate) fn highlight_terms(query: &Query, synonyms: &[String]) -> Vec<String> {
     let mut terms: Vec<String> = Vec::new();
     let mut add = |text: &str| {
         let text = text.trim();
@@ -334,24 +364,27 @@ pub(crate) fn highlight_terms(query: &Query) -> Vec<String> {
             terms.push(text.to_owned());
         }
     };
+    asked_for(&query.expr, &mut |expr| match expr {
+        Expr::Words(words) => content_words(query, words).for_each(|word| add(&word.text)),
+        Expr::Phrase { text, .. } => add(text),
+        _ => {}
+    });
+    synonyms.iter().for_each(|text| add(text));
+    terms
+}
+
+/// Those of a query's words that are to be marked: "in" and "the" only where nothing else was asked for.
+pub(crate) fn content_words<'a>(
+    query: &Query,
+    words: &'a [Word],
+) -> impl Iterator<Item = &'a Word> + use<'a> {
     let language = TextLanguage::detect(
         &query.text,
         query.text.split_whitespace().map(|word| stop_word_languages(&note::fold(word))),
     );
-    asked_for(&query.expr, &mut |expr| match expr {
-        // "in" and "the" are marked only where nothing else was asked for.
-        Expr::Words(words) => {
-            let is_content = |word: &&Word| {
-                word.prefix || !language.is_stop_word(stop_word_languages(&note::fold(&word.text)))
-            };
-            let any_content = words.iter().any(|word| is_content(&word));
-            words
-                .iter()
-                .filter(|word| !any_content || is_content(word))
-                .for_each(|word| add(&word.text));
-        }
-        Expr::Phrase { text, .. } => add(text),
-        _ => {}
-    });
-    terms
+    let is_content = move |word: &&Word| {
+        word.prefix || !language.is_stop_word(stop_word_languages(&note::fold(&word.text)))
+    };
+    let any_content = words.iter().any(|word| is_content(&word));
+    words.iter().filter(move |word| !any_content || is_content(word))
 }

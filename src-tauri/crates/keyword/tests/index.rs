@@ -185,6 +185,26 @@ fn ranks_as_promised() {
 }
 
 #[test]
+fn long_notes_count_by_their_best_passage() {
+    let asked = "quokka ferry timetable harbour ticket";
+    let filler = |words: usize| (0..words).map(|at| format!("w{at} ")).collect::<String>();
+    let together = format!("{} the {asked} again {}", filler(900), filler(900));
+    let scattered: String =
+        asked.split(' ').map(|word| format!("{} {word} ", filler(360))).collect();
+    let documents = [
+        document(1, "", &scattered),
+        document(2, "", &together),
+        document(3, "", "quokka, ferry, timetable and harbour of the island"),
+        document(4, "", "nothing of the kind"),
+    ];
+    for (_folder, index) in both(&documents) {
+        assert_eq!(ids(&index, words(asked)), [2, 3, 1]);
+        let why = index.explain(&query(words(asked)), NoteId(2)).unwrap();
+        assert!(why.contains("its best passage"), "{why}");
+    }
+}
+
+#[test]
 fn filters_narrow_and_sort() {
     let mut documents: Vec<NoteDocument> =
         (1..=6).map(|id| document(id, &format!("Title {}", 9 - id), "common text")).collect();
@@ -652,7 +672,7 @@ fn snippets_mark_what_matched() {
         (words("dep*"), "a depot for deposits", 80, vec!["depot", "deposits"], 1),
         (words("東京大学"), "彼は東京大学に行った", 80, vec!["東京大学"], 3),
         (words("ガス"), "ｶﾞｽを", 80, vec!["ｶﾞｽ"], 1),
-        (words("借"), "本を借りた", 80, vec!["借り"], 1),
+        (words("借"), "本を借りた", 80, vec!["借"], 1),
         (phrase("lease agreement", 0), "my lease\nagreement", 80, vec!["lease", "agreement"], 2),
         (words("xyzzy"), "nothing", 80, vec![], 0),
         (words("x"), "", 80, vec![], 0),
@@ -678,6 +698,41 @@ fn snippets_mark_what_matched() {
     let long = format!("{}needle{}", "hay ".repeat(400_000), " hay".repeat(100));
     let snippet = index.snippet(&query(words("needle")), &long, 100);
     assert_eq!(snippet.marks.len(), 1);
+}
+
+#[test]
+fn every_place_that_matches_is_told() {
+    let [(_folder, index), _] = both(&[]);
+    let text = "The deposits of the landlord. Über DEPOSIT, landlord's deposit; depository. 東京大学と東京の大学、猫が";
+    for (expr, told) in [
+        (words("deposit"), &["deposits", "DEPOSIT", "deposit"][..]),
+        (words("the landlord"), &["landlord", "landlord"]),
+        (words("the"), &["The", "the"]),
+        (words("uber"), &["Über"]),
+        (words("depos*"), &["deposits", "DEPOSIT", "deposit", "depository"]),
+        (phrase("landlord's deposit", 0), &["landlord's deposit"]),
+        (phrase("the landlord", 0), &["the landlord"]),
+        (phrase("landlord deposits", 0), &[]),
+        (phrase("deposits landlord", 1), &[]),
+        (phrase("deposits landlord", 2), &["deposits of the landlord"]),
+        (words("東京大学"), &["東京大学"]),
+        (words("東京"), &["東京", "東京"]),
+        (words("猫"), &["猫"]),
+        (Expr::Not(Box::new(words("deposit"))), &[]),
+    ] {
+        let query = query(expr);
+        let found = index.matches(&query, text, std::slice::from_ref(&(0..text.len())));
+        let places: Vec<&str> = found.places.into_iter().map(|place| &text[place]).collect();
+        assert_eq!(places, told, "{:?}", query.expr);
+        assert!(found.complete);
+    }
+    let text = "[deposit](https://deposit.example) **deposit**";
+    let query = query(words("deposit"));
+    let found = index.matches(&query, text, &note::readable(text));
+    assert_eq!(found.places, [1..8, 37..44]);
+    let many = "deposit ".repeat(6_000);
+    let found = index.matches(&query, &many, std::slice::from_ref(&(0..many.len())));
+    assert_eq!((found.places.len(), found.complete), (5_000, false));
 }
 
 #[test]
@@ -821,9 +876,14 @@ proptest! {
     fn snippets_of_any_text_are_sound(text in "\\PC{0,200}", asked in "\\PC{1,12}", max in 0usize..60) {
         let folder = tempfile::tempdir().unwrap();
         let (index, _) = KeywordIndex::open(folder.path(), "store", Access::ReadOnly).unwrap();
-        let snippet = index.snippet(&query(words(&asked)), &text, max);
+        let query = query(words(&asked));
+        let snippet = index.snippet(&query, &text, max);
         prop_assert!(snippet.text.chars().count() <= max);
         let mut end = 0;
+        let whole = std::slice::from_ref(&(0..text.len())).to_vec();
+        for place in index.matches(&query, &text, &whole).places {
+            prop_assert!(text.get(place).is_some_and(|place| !place.is_empty()));
+        }
         for mark in snippet.marks {
             prop_assert!(mark.start >= end && mark.end > mark.start);
             prop_assert!(snippet.text.get(mark.clone()).is_some());

@@ -15,7 +15,9 @@ pub use chunk::{Chunk, chunk};
 pub use fold::{display_title, excerpt, fold};
 pub use front_matter::{FrontMatter, FrontValue, render_front_matter, split_front_matter};
 pub use id::{NoteId, Seq, Timestamp};
-pub use markdown::{Analysis, Heading, Link, Task, analyse, plain_text, plain_text_range};
+pub use markdown::{
+    Analysis, Heading, Link, Task, analyse, plain_text, plain_text_range, readable,
+};
 pub use note::{Kind, Note, NoteDraft, NoteHead};
 pub use parse::parse;
 pub use query::{

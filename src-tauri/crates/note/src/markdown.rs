@@ -363,6 +363,32 @@ pub fn plain_text_range(body: &str, range: Range<usize>) -> String {
     plain_text(&body[start..end])
 }
 
+/// Where a body has text that is read, as byte ranges in order: without markup, the addresses of links and
+/// what an HTML block hides in its tags.
+pub fn readable(body: &str) -> Vec<Range<usize>> {
+    let mut spans: Vec<Range<usize>> = Vec::new();
+    for (event, range) in parser(body).into_offset_iter() {
+        match event {
+            Event::Text(_) | Event::Code(_) | Event::InlineMath(_) | Event::DisplayMath(_) => {
+                spans.push(range);
+            }
+            Event::Html(_) => {
+                let mut at = range.start;
+                for part in body[range].split_inclusive('>') {
+                    let text = part.find('<').unwrap_or(part.len());
+                    spans.push(at..at + text);
+                    at += part.len();
+                }
+            }
+            _ => {}
+        }
+    }
+    spans.retain(|span| !span.is_empty());
+    // Footnotes are told where they are referred to.
+    spans.sort_by_key(|span| span.start);
+    spans
+}
+
 /// Gathers readable text from the parser's events.
 #[derive(Default)]
 pub(crate) struct PlainText {
@@ -620,6 +646,23 @@ mod tests {
         }
         assert_eq!(plain_text_range("a *é* c\n\nd", 2..7), "é");
         assert_eq!(plain_text_range("aé", 2..99), "é");
+    }
+
+    #[test]
+    fn knows_where_text_is_read() {
+        for (body, read) in [
+            ("# A *b*\n\nc `e`", &["A ", "b", "c ", "`e`"][..]),
+            (
+                "[text](https://url.example/path) [[a|b]] ![alt](pic.png)",
+                &["text", " ", "b", " ", "alt"],
+            ),
+            ("<div class=\"x\">hi</div>\n\nend", &["hi", "\n", "end"]),
+            ("a[^1]\n\n[^1]: note\n\nb", &["a", "note", "b"]),
+            ("", &[]),
+        ] {
+            let spans: Vec<&str> = readable(body).into_iter().map(|span| &body[span]).collect();
+            assert_eq!(spans, read, "{body:?}");
+        }
     }
 
     #[test]

@@ -30,10 +30,19 @@ pub enum Kind {
     Org,
     Rst,
     Opml,
+    Evernote,
+    Joplin,
+    Notion,
+    Bear,
+    Simplenote,
+    Logseq,
+    Roam,
+    /// A picture alone.
+    Image,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 22] = [
+    pub const ALL: [Kind; 30] = [
         Kind::Note,
         Kind::Markdown,
         Kind::Text,
@@ -56,6 +65,14 @@ impl Kind {
         Kind::Org,
         Kind::Rst,
         Kind::Opml,
+        Kind::Evernote,
+        Kind::Joplin,
+        Kind::Notion,
+        Kind::Bear,
+        Kind::Simplenote,
+        Kind::Logseq,
+        Kind::Roam,
+        Kind::Image,
     ];
 
     /// The word used in queries, in front matter and in the store.
@@ -83,6 +100,14 @@ impl Kind {
             Kind::Org => "org",
             Kind::Rst => "rst",
             Kind::Opml => "opml",
+            Kind::Evernote => "evernote",
+            Kind::Joplin => "joplin",
+            Kind::Notion => "notion",
+            Kind::Bear => "bear",
+            Kind::Simplenote => "simplenote",
+            Kind::Logseq => "logseq",
+            Kind::Roam => "roam",
+            Kind::Image => "image",
         }
     }
 }
@@ -121,6 +146,14 @@ impl FromStr for Kind {
             "org" => Kind::Org,
             "rst" => Kind::Rst,
             "opml" => Kind::Opml,
+            "evernote" | "enex" => Kind::Evernote,
+            "joplin" | "jex" => Kind::Joplin,
+            "notion" => Kind::Notion,
+            "bear" => Kind::Bear,
+            "simplenote" => Kind::Simplenote,
+            "logseq" => Kind::Logseq,
+            "roam" => Kind::Roam,
+            "image" | "picture" | "photo" => Kind::Image,
             _ => return Err(()),
         })
     }

@@ -12,13 +12,41 @@ use crate::{NewChunk, Read, Result, StoreError, StoredChunk, VectorChange, Write
 /// Chunks that a note may have: an ordinal has 16 bits.
 const CHUNKS: usize = 1 << 16;
 
-fn chunk_id(note: NoteId, ordinal: u16) -> i64 {
-    (note.0 << 16) | i64::from(ordinal)
+/// Set while the other side still holds what a model left there.
+const LEFTOVERS: &str = "leftovers";
+/// Set once every note is on the list of the next model.
+const NEXT_LISTED: &str = "next_listed";
+
+/// Where the chunks of one model are: see [`crate::schema`].
+#[derive(Clone, Copy)]
+pub(crate) struct Side {
+    /// The model's number.
+    model: i64,
+    b: bool,
 }
 
-/// The first and the last id that a note's chunks can have.
-fn chunk_ids(note: NoteId) -> [i64; 2] {
-    [chunk_id(note, 0), chunk_id(note, u16::MAX)]
+impl Side {
+    /// A statement with the side's columns: `{b}` stands for their suffix.
+    pub(crate) fn sql(self, text: &str) -> String {
+        sql(self.b, text)
+    }
+
+    fn chunk_id(self, note: NoteId, ordinal: u16) -> i64 {
+        chunk_id(self.b, note, ordinal)
+    }
+
+    /// The first and the last id that a note's chunks can have.
+    fn chunk_ids(self, note: NoteId) -> [i64; 2] {
+        [self.chunk_id(note, 0), self.chunk_id(note, u16::MAX)]
+    }
+}
+
+fn sql(b: bool, text: &str) -> String {
+    text.replace("{b}", if b { "_b" } else { "" })
+}
+
+fn chunk_id(b: bool, note: NoteId, ordinal: u16) -> i64 {
+    (i64::from(b) << 48) | (note.0 << 16) | i64::from(ordinal)
 }
 
 /// Numbers as little-endian half floats: for unit vectors as good as what a model puts out, in half the space.
@@ -33,7 +61,8 @@ fn from_blob(blob: &[u8]) -> Vec<f32> {
 
 impl Write<'_> {
     /// Replaces the chunks of a note, as cut from its version at `note_seq`; false, with nothing changed, if it
-    /// has changed since or is gone. The first chunks of another model make all notes unchunked.
+    /// has changed since or is gone, or if `model` is neither in use nor the next. The first model of a store
+    /// is in use from its first chunks on.
     ///
     /// # Errors
     /// [`StoreError::Invalid`] for more than 65,536 chunks.
@@ -75,15 +104,19 @@ impl Write<'_> {
         if stands != Some(note_seq.0) {
             return Ok(false);
         }
-        let model = self.use_model(model)?;
-        self.delete_chunks(note)?;
+        if self.side_of(model)?.is_none() && self.model_in_use()?.is_none() {
+            self.put_in_use(model)?;
+        }
+        let Some(side) = self.side_of(model)? else { return Ok(false) };
+        let [first, last] = side.chunk_ids(note);
+        self.execute("DELETE FROM chunks WHERE id BETWEEN ?1 AND ?2", [first, last])?;
         for (ordinal, chunk) in (0..=u16::MAX).zip(chunks) {
             self.execute(
                 "INSERT INTO chunks (id, model, start, finish, digest, heading_path, vector)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
                 params![
-                    chunk_id(note, ordinal),
-                    model,
+                    side.chunk_id(note, ordinal),
+                    side.model,
                     chunk.start as i64,
                     chunk.end as i64,
                     chunk.digest,
@@ -94,46 +127,289 @@ impl Write<'_> {
         }
         let vector_seq = self.next_vector_seq()?;
         self.execute(
-            "UPDATE notes SET chunked_seq = ?2, vector_seq = ?3, chunks = ?4, skipped = ?5 WHERE id = ?1",
+            &side.sql(
+                "UPDATE notes SET chunked_seq{b} = ?2, vector_seq{b} = ?3, chunks{b} = ?4, skipped{b} = ?5
+                 WHERE id = ?1",
+            ),
             params![note.0, note_seq.0, vector_seq, chunks.len() as i64, skipped],
         )?;
         Ok(true)
     }
 
     pub(crate) fn delete_chunks(&self, note: NoteId) -> Result<()> {
-        self.execute("DELETE FROM chunks WHERE id BETWEEN ?1 AND ?2", chunk_ids(note))?;
+        for b in [false, true] {
+            let ids = [chunk_id(b, note, 0), chunk_id(b, note, u16::MAX)];
+            self.execute("DELETE FROM chunks WHERE id BETWEEN ?1 AND ?2", ids)?;
+        }
         Ok(())
     }
 
-    /// The model's number, after making it the one whose chunks count.
-    fn use_model(&mut self, model: &str) -> Result<i64> {
-        if !self.is_current_model(model)? {
-            self.execute("INSERT OR IGNORE INTO models (name) VALUES (?1)", [model])?;
-            self.execute(
-                "INSERT INTO meta (key, value) VALUES ('model', ?1)
-                 ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                [model],
+    /// Makes `model` the one in use in place of the one that was, at once: every note waits for its chunks. For
+    /// a model that replaces one which is gone; [`Write::begin_next`] is the gentle way. Ends a change under way.
+    pub fn use_model(&mut self, model: &str) -> Result<()> {
+        self.change(|write| {
+            if write.model_in_use()?.as_deref() == Some(model) {
+                return Ok(());
+            }
+            write.cancel_next_model()?;
+            write.put_in_use(model)
+        })
+    }
+
+    fn put_in_use(&mut self, model: &str) -> Result<()> {
+        let b = self.side_in_use()?;
+        self.execute(
+            &sql(
+                b,
+                "UPDATE notes SET chunked_seq{b} = 0, chunks{b} = 0, skipped{b} = NULL WHERE chunked_seq{b} <> 0",
+            ),
+            [],
+        )?;
+        self.execute("UPDATE models SET side = NULL WHERE side = ?1", [b])?;
+        self.put_on_side(model, b)?;
+        self.set_model_in_use(model)
+    }
+
+    fn set_model_in_use(&self, model: &str) -> Result<()> {
+        self.execute(
+            "INSERT INTO meta (key, value) VALUES ('model', ?1)
+             ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            [model],
+        )?;
+        Ok(())
+    }
+
+    fn put_on_side(&mut self, model: &str, b: bool) -> Result<()> {
+        self.execute("INSERT OR IGNORE INTO models (name) VALUES (?1)", [model])?;
+        self.execute("UPDATE models SET side = ?2 WHERE name = ?1", params![model, b])?;
+        self.state.sides = None;
+        Ok(())
+    }
+
+    /// Begins the chunks of another model beside those in use, which stay as they are. Then
+    /// [`Write::list_for_next_model`] has to be called until it is done.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] if the model is in use, another one is next, or there are leftovers of one.
+    pub fn begin_next_model(&mut self, model: &str) -> Result<()> {
+        self.change(|write| {
+            let next = write.next_model()?;
+            if next.as_deref() == Some(model) {
+                return Ok(());
+            }
+            let in_use = write.model_in_use()?.as_deref() == Some(model);
+            if in_use || next.is_some() || write.has_leftovers()? {
+                let what = format!("the model {model} cannot be the next one now");
+                return Err(StoreError::Invalid { what });
+            }
+            let b = !write.side_in_use()?;
+            write.put_on_side(model, b)
+        })
+    }
+
+    /// Puts up to `limit` notes with ids above `after` on the list of what the next model has to embed; the last
+    /// of them, or `None` when that was all. Listing again is harmless.
+    pub fn list_for_next_model(&mut self, after: NoteId, limit: usize) -> Result<Option<NoteId>> {
+        self.change(|write| {
+            let b = !write.side_in_use()?;
+            let last = write.nth_note(after, limit)?;
+            let until = last.map_or(i64::MAX, |last| last.0);
+            write.execute(
+                &sql(
+                    b,
+                    "UPDATE notes SET chunked_seq{b} = 0
+                     WHERE id > ?1 AND id <= ?2 AND chunked_seq{b} < 0",
+                ),
+                [after.0, until],
             )?;
-            self.execute(
-                "UPDATE notes SET chunked_seq = 0, chunks = 0, skipped = NULL WHERE chunked_seq <> 0",
-                [],
+            if last.is_none() && write.next_model()?.is_some() {
+                write.set_flag(NEXT_LISTED)?;
+            }
+            Ok(last)
+        })
+    }
+
+    /// Makes the next model the one in use, in one step, if it misses no more notes than the one in use does;
+    /// false, with nothing changed, if it does. What the old one leaves is for [`Write::free_leftovers`].
+    pub fn switch_model(&mut self, next: &str) -> Result<bool> {
+        self.change(|write| {
+            if !write.next_model_is_ready(next)? {
+                return Ok(false);
+            }
+            let old = write.side_in_use()?;
+            write.execute("UPDATE models SET side = NULL WHERE side = ?1", [old])?;
+            write.set_model_in_use(next)?;
+            write.leave()?;
+            Ok(true)
+        })
+    }
+
+    /// Gives up the next model, if there is one; what it leaves is for [`Write::free_leftovers`].
+    pub fn cancel_next_model(&mut self) -> Result<()> {
+        self.change(|write| match write.next_model()? {
+            None => Ok(()),
+            Some(next) => {
+                write.execute("UPDATE models SET side = NULL WHERE name = ?1", [next])?;
+                write.leave()
+            }
+        })
+    }
+
+    fn leave(&mut self) -> Result<()> {
+        self.state.sides = None;
+        self.execute("DELETE FROM meta WHERE key = ?1", [NEXT_LISTED])?;
+        self.set_flag(LEFTOVERS)
+    }
+
+    /// Frees what a model left behind of up to `limit` notes with ids above `after`; the last of them, or `None`
+    /// when that was all.
+    pub fn free_leftovers(&mut self, after: NoteId, limit: usize) -> Result<Option<NoteId>> {
+        self.change(|write| {
+            if !write.has_leftovers()? {
+                return Ok(None);
+            }
+            let b = !write.side_in_use()?;
+            let last = write.nth_note(after, limit)?;
+            let until = last.unwrap_or(NoteId(u32::MAX.into()));
+            let ids = [chunk_id(b, after, u16::MAX), chunk_id(b, until, u16::MAX)];
+            write.execute("DELETE FROM chunks WHERE id > ?1 AND id <= ?2", ids)?;
+            write.execute(
+                &sql(
+                    b,
+                    "UPDATE notes SET chunked_seq{b} = -1, vector_seq{b} = 0, chunks{b} = 0, skipped{b} = NULL
+                     WHERE id > ?1 AND id <= ?2 AND chunked_seq{b} >= 0",
+                ),
+                [after.0, until.0],
             )?;
+            if last.is_none() {
+                write.execute("DELETE FROM meta WHERE key = ?1", [LEFTOVERS])?;
+            }
+            Ok(last)
+        })
+    }
+
+    /// The `limit`th note after `after`, if there are as many.
+    fn nth_note(&self, after: NoteId, limit: usize) -> Result<Option<NoteId>> {
+        let offset = sql_int(limit.saturating_sub(1));
+        self.row(
+            "SELECT id FROM notes WHERE id > ?1 ORDER BY id LIMIT 1 OFFSET ?2",
+            [after.0, offset],
+            |row| row.get(0).map(NoteId),
+        )
+    }
+
+    fn set_flag(&self, key: &str) -> Result<()> {
+        self.execute("INSERT OR IGNORE INTO meta (key, value) VALUES (?1, '')", [key])?;
+        Ok(())
+    }
+
+    /// Which sides are in use: new notes wait on them.
+    pub(crate) fn sides(&mut self) -> Result<[bool; 2]> {
+        if let Some(sides) = self.state.sides {
+            return Ok(sides);
         }
-        let id = self.model_id(model)?;
-        Ok(id.expect("a model in use has a number"))
+        let mut sides = [false; 2];
+        sides[usize::from(self.side_in_use()?)] = true;
+        if self.next_model()?.is_some() {
+            sides = [true; 2];
+        }
+        self.state.sides = Some(sides);
+        Ok(sides)
     }
 }
 
 impl Read<'_> {
-    /// True if `model` made the chunks that count.
-    pub(crate) fn is_current_model(&self, model: &str) -> Result<bool> {
-        let current =
-            self.row("SELECT value = ?1 FROM meta WHERE key = 'model'", [model], |row| row.get(0))?;
-        Ok(current.unwrap_or(false))
+    /// Whose chunks are searched.
+    pub fn model_in_use(&self) -> Result<Option<String>> {
+        self.row("SELECT value FROM meta WHERE key = 'model'", [], |row| row.get(0))
+    }
+
+    /// Whose chunks are being made to take the place of those in use.
+    pub fn next_model(&self) -> Result<Option<String>> {
+        self.row(
+            "SELECT name FROM models WHERE side IS NOT NULL
+             AND name IS NOT (SELECT value FROM meta WHERE key = 'model')",
+            [],
+            |row| row.get(0),
+        )
+    }
+
+    /// True once every note is on the next model's list: from then on its counts are true.
+    pub fn next_model_listed(&self) -> Result<bool> {
+        self.flag(NEXT_LISTED)
+    }
+
+    /// True if a model left something behind that is not freed yet.
+    pub fn has_leftovers(&self) -> Result<bool> {
+        self.flag(LEFTOVERS)
+    }
+
+    /// Which of the two places for a vector index is `model`'s: if it has none yet, that of the model in use.
+    pub fn is_on_second_side(&self, model: &str) -> Result<bool> {
+        self.side_of(model)?.map_or_else(|| self.side_in_use(), |side| Ok(side.b))
+    }
+
+    /// True if `next` could take the place of the model in use: it misses no more notes.
+    pub fn next_model_is_ready(&self, next: &str) -> Result<bool> {
+        if self.next_model()?.as_deref() != Some(next) || !self.next_model_listed()? {
+            return Ok(false);
+        }
+        let missing = self.pending_chunks_count(next)?;
+        Ok(match self.model_in_use()? {
+            Some(model) if missing > 0 => missing <= self.pending_chunks_count(&model)?,
+            _ => true,
+        })
+    }
+
+    fn flag(&self, key: &str) -> Result<bool> {
+        Ok(self.row("SELECT 1 FROM meta WHERE key = ?1", [key], |_| Ok(()))?.is_some())
+    }
+
+    fn side_in_use(&self) -> Result<bool> {
+        let side = self.row(
+            "SELECT side FROM models WHERE name = (SELECT value FROM meta WHERE key = 'model')",
+            [],
+            |row| row.get::<_, Option<bool>>(0),
+        )?;
+        Ok(side.flatten().unwrap_or(false))
+    }
+
+    pub(crate) fn side_of(&self, model: &str) -> Result<Option<Side>> {
+        self.row(
+            "SELECT id, side FROM models WHERE name = ?1 AND side IS NOT NULL",
+            [model],
+            |row| Ok(Side { model: row.get(0)?, b: row.get(1)? }),
+        )
     }
 
     fn model_id(&self, model: &str) -> Result<Option<i64>> {
         self.row("SELECT id FROM models WHERE name = ?1", [model], |row| row.get(0))
+    }
+
+    /// The highest number of a change of vectors in this snapshot, of any model.
+    pub(crate) fn highest_vector_seq(&self) -> Result<i64> {
+        let found = self.row(
+            "SELECT max((SELECT coalesce(max(vector_seq), 0) FROM notes WHERE vector_seq > 0),
+                        (SELECT coalesce(max(vector_seq_b), 0) FROM notes WHERE vector_seq_b > 0),
+                        (SELECT coalesce(max(vector_seq), 0) FROM tombstones))",
+            [],
+            |row| row.get(0),
+        )?;
+        Ok(found.unwrap_or(0))
+    }
+
+    /// The highest number of a change of `model`'s vectors in this snapshot.
+    pub fn last_vector_seq(&self, model: &str) -> Result<Seq> {
+        let Some(side) = self.side_of(model)? else { return Ok(Seq(0)) };
+        let found = self.row(
+            &side.sql(
+                "SELECT max((SELECT coalesce(max(vector_seq{b}), 0) FROM notes WHERE vector_seq{b} > 0),
+                            (SELECT coalesce(max(vector_seq), 0) FROM tombstones))",
+            ),
+            [],
+            |row| row.get(0),
+        )?;
+        Ok(Seq(found.unwrap_or(0)))
     }
 
     /// Notes not in the trash whose standing text is not embedded by `model`, with the seq to chunk them at;
@@ -144,7 +420,7 @@ impl Read<'_> {
         limit: usize,
         newest_first: bool,
     ) -> Result<Vec<(NoteId, Seq)>> {
-        let stale = if self.is_current_model(model)? { "AND chunked_seq <> seq" } else { "" };
+        let stale = self.stale(model)?;
         let direction = if newest_first { "DESC" } else { "ASC" };
         self.rows(
             &format!(
@@ -157,7 +433,7 @@ impl Read<'_> {
 
     /// Those of some notes that [`Read::unchunked`] has, too.
     pub fn unchunked_of(&self, model: &str, notes: &[NoteId]) -> Result<Vec<(NoteId, Seq)>> {
-        let stale = if self.is_current_model(model)? { "AND chunked_seq <> seq" } else { "" };
+        let stale = self.stale(model)?;
         let sql = format!("SELECT seq FROM notes WHERE id = ?1 AND trashed IS NULL {stale}");
         let mut found = Vec::new();
         for note in notes {
@@ -168,24 +444,36 @@ impl Read<'_> {
         Ok(found)
     }
 
+    /// Which of the notes wait for a model: all, while it is not in use.
+    fn stale(&self, model: &str) -> Result<String> {
+        let side = self.side_of(model)?;
+        Ok(side.map_or_else(String::new, |side| {
+            side.sql("AND chunked_seq{b} <> seq AND chunked_seq{b} >= 0")
+        }))
+    }
+
     /// How many notes [`Read::unchunked`] has in all.
     pub fn pending_chunks_count(&self, model: &str) -> Result<usize> {
-        if self.is_current_model(model)? {
-            self.count(
-                "SELECT count(*) FROM notes INDEXED BY notes_unchunked
-                 WHERE trashed IS NULL AND chunked_seq <> seq",
+        match self.side_of(model)? {
+            Some(side) => self.count(
+                &side.sql(
+                    "SELECT count(*) FROM notes INDEXED BY notes_unchunked{b}
+                     WHERE trashed IS NULL AND chunked_seq{b} <> seq AND chunked_seq{b} >= 0",
+                ),
                 [],
-            )
-        } else {
-            self.count("SELECT count(*) FROM notes WHERE trashed IS NULL", [])
+            ),
+            None => self.count("SELECT count(*) FROM notes WHERE trashed IS NULL", []),
         }
     }
 
-    /// Notes that were not embedded, with the reason.
-    pub fn skipped(&self, limit: usize) -> Result<Vec<(NoteId, String)>> {
+    /// Notes that `model` did not embed, with the reason.
+    pub fn skipped(&self, model: &str, limit: usize) -> Result<Vec<(NoteId, String)>> {
+        let Some(side) = self.side_of(model)? else { return Ok(Vec::new()) };
         self.rows(
-            "SELECT id, skipped FROM notes
-             WHERE skipped IS NOT NULL AND trashed IS NULL AND chunked_seq = seq LIMIT ?1",
+            &side.sql(
+                "SELECT id, skipped{b} FROM notes
+                 WHERE skipped{b} IS NOT NULL AND trashed IS NULL AND chunked_seq{b} = seq LIMIT ?1",
+            ),
             [sql_int(limit)],
             |row| Ok((NoteId(row.get(0)?), row.get(1)?)),
         )
@@ -198,10 +486,14 @@ impl Read<'_> {
         vector_seq: Seq,
         limit: usize,
     ) -> Result<Vec<VectorChange>> {
+        let Some(side) = self.side_of(model)? else { return Ok(Vec::new()) };
         let changed = self.rows(
-            "SELECT vector_seq, id, trashed IS NOT NULL FROM notes WHERE vector_seq > 0 AND vector_seq > ?1
-             UNION ALL SELECT vector_seq, note, 0 FROM tombstones WHERE vector_seq > ?1
-             ORDER BY vector_seq LIMIT ?2",
+            &side.sql(
+                "SELECT vector_seq{b}, id, trashed IS NOT NULL FROM notes
+                 WHERE vector_seq{b} > 0 AND vector_seq{b} > ?1
+                 UNION ALL SELECT vector_seq, note, 0 FROM tombstones WHERE vector_seq > ?1
+                 ORDER BY 1 LIMIT ?2",
+            ),
             [vector_seq.0, sql_int(limit)],
             |row| Ok((Seq(row.get(0)?), NoteId(row.get(1)?), row.get(2)?)),
         )?;
@@ -217,11 +509,11 @@ impl Read<'_> {
 
     /// Digests and vectors of a note's chunks, by ordinal.
     pub fn chunk_vectors(&self, model: &str, note: NoteId) -> Result<Vec<([u8; 16], Vec<f32>)>> {
-        let Some(model) = self.model_id(model)? else { return Ok(Vec::new()) };
-        let [first, last] = chunk_ids(note);
+        let Some(side) = self.side_of(model)? else { return Ok(Vec::new()) };
+        let [first, last] = side.chunk_ids(note);
         self.rows(
             "SELECT digest, vector FROM chunks WHERE id BETWEEN ?1 AND ?2 AND model = ?3 ORDER BY id",
-            [first, last, model],
+            [first, last, side.model],
             |row| Ok((row.get(0)?, from_blob(row.get_ref(1)?.as_blob()?))),
         )
     }
@@ -241,13 +533,13 @@ impl Read<'_> {
         model: &str,
         places: &[(NoteId, u16)],
     ) -> Result<Vec<Option<Vec<f32>>>> {
-        let Some(model) = self.model_id(model)? else { return Ok(vec![None; places.len()]) };
+        let Some(side) = self.side_of(model)? else { return Ok(vec![None; places.len()]) };
         places
             .iter()
             .map(|&(note, ordinal)| {
                 self.row(
                     "SELECT vector FROM chunks WHERE id = ?1 AND model = ?2",
-                    [chunk_id(note, ordinal), model],
+                    [side.chunk_id(note, ordinal), side.model],
                     |row| Ok(from_blob(row.get_ref(0)?.as_blob()?)),
                 )
             })
@@ -275,11 +567,12 @@ impl Read<'_> {
         Ok(found)
     }
 
-    /// Where a note's chunks lie, by ordinal.
-    pub fn chunks(&self, note: NoteId) -> Result<Vec<StoredChunk>> {
+    /// Where the chunks lie that `model` has of a note, by ordinal.
+    pub fn chunks(&self, model: &str, note: NoteId) -> Result<Vec<StoredChunk>> {
+        let Some(side) = self.side_of(model)? else { return Ok(Vec::new()) };
         self.rows(
             "SELECT id & 65535, start, finish, heading_path FROM chunks WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
-            chunk_ids(note),
+            side.chunk_ids(note),
             |row| {
                 Ok(StoredChunk {
                     ordinal: row.get(0)?,

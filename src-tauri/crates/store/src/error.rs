@@ -5,7 +5,7 @@ use std::sync::Arc;
 use note::NoteId;
 use rusqlite::ErrorCode;
 
-use crate::ImportId;
+use crate::{FolderId, ImportId};
 
 pub type Result<T> = std::result::Result<T, StoreError>;
 
@@ -18,6 +18,8 @@ pub enum StoreError {
     NoSuchNotebook { notebook: String },
     #[error("there is no import {}", .import.0)]
     NoSuchImport { import: ImportId },
+    #[error("there is no watched folder {}", .folder.0)]
+    NoSuchFolder { folder: FolderId },
     /// The note was changed since the version that the caller started from; nothing was written.
     #[error("note {note} was changed elsewhere: it is at version {current_revision} now")]
     Conflict { note: NoteId, current_revision: u32 },

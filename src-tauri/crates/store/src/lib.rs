@@ -11,6 +11,7 @@ mod read;
 mod schema;
 mod text;
 mod types;
+mod watched;
 mod write;
 mod writer;
 
@@ -24,13 +25,15 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use note::Seq;
 use rusqlite::Connection;
 
+pub use attachments::Removed;
 pub use error::{Result, StoreError};
 pub use read::Read;
 pub use types::{
-    AttachmentRef, Before, Change, Counts, Damage, Digest, Import, ImportId, ImportItem,
-    ImportState, ItemCounts, ItemState, ListFilter, ListSort, NameMatch, NewChunk, OnChange,
-    Replaced, Revision, RevisionHead, Role, Saved, ScrubReport, Source, StoredChunk, TaskFilter,
-    TaskRow, VectorChange, View,
+    AttachmentRef, Before, Change, Counts, Damage, Digest, FileState, FolderId, Import, ImportId,
+    ImportItem, ImportState, ItemCounts, ItemState, ListFilter, ListSort, NameMatch, NewChunk,
+    OnChange, Opens, Replaced, Revision, RevisionHead, Role, Saved, ScrubReport, Source,
+    StoredChunk, TaskFilter, TaskRow, VectorChange, View, WatchedAttachment, WatchedFile,
+    WatchedFolder,
 };
 pub use write::{Write, all_tags};
 pub use writer::CommitHook;

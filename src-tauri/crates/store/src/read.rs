@@ -9,8 +9,8 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use crate::text::{link_key, name_key, notebook_path, path_key, split_tags, without_extension};
 use crate::write::kind_from;
 use crate::{
-    Change, Counts, ListFilter, ListSort, NameMatch, Result, Revision, RevisionHead, TaskFilter,
-    TaskRow, View,
+    Change, Counts, ListFilter, ListSort, NameMatch, Opens, Result, Revision, RevisionHead,
+    TaskFilter, TaskRow, View,
 };
 
 const SELECT_HEAD: &str = "
@@ -23,9 +23,6 @@ FROM notes JOIN bodies ON bodies.note = notes.id LEFT JOIN notebooks ON notebook
 WHERE notes.id = ?1";
 const LAST_SEQ: &str = "
 SELECT max((SELECT coalesce(max(seq), 0) FROM notes), (SELECT coalesce(max(seq), 0) FROM tombstones))";
-const LAST_VECTOR_SEQ: &str = "
-SELECT max((SELECT coalesce(max(vector_seq), 0) FROM notes WHERE vector_seq > 0),
-           (SELECT coalesce(max(vector_seq), 0) FROM tombstones))";
 const CHANGES: &str = "
 SELECT seq, id, 0 FROM notes WHERE seq > ?1 UNION ALL SELECT seq, note, 1 FROM tombstones WHERE seq > ?1
 ORDER BY seq LIMIT ?2";
@@ -73,6 +70,25 @@ impl<'a> Read<'a> {
 
     pub(crate) fn count(&self, sql: &str, params: impl rusqlite::Params) -> Result<usize> {
         Ok(usize::try_from(self.number(sql, params)?).unwrap_or(0))
+    }
+
+    /// The highest id that a note has; zero without notes.
+    pub fn last_note(&self) -> Result<NoteId> {
+        Ok(NoteId(self.number("SELECT coalesce(max(id), 0) FROM notes", [])?))
+    }
+
+    /// Ids, titles and texts of notes that are not trashed, by id, from the one after `after` on.
+    pub fn texts_after(
+        &self,
+        after: NoteId,
+        limit: usize,
+    ) -> Result<Vec<(NoteId, String, String)>> {
+        self.rows(
+            "SELECT id, title, body FROM notes JOIN bodies ON bodies.note = notes.id
+             WHERE id > ?1 AND trashed IS NULL ORDER BY id LIMIT ?2",
+            [after.0, sql_int(limit)],
+            |row| Ok((NoteId(row.get(0)?), row.get(1)?, row.get(2)?)),
+        )
     }
 
     pub fn note(&self, id: NoteId) -> Result<Option<Note>> {
@@ -141,11 +157,6 @@ impl<'a> Read<'a> {
         self.number(LAST_SEQ, []).map(Seq)
     }
 
-    /// The highest number of a change of vectors in this snapshot.
-    pub fn last_vector_seq(&self) -> Result<Seq> {
-        self.number(LAST_VECTOR_SEQ, []).map(Seq)
-    }
-
     /// What changed after `seq`, in order; each note once, at its latest change.
     pub fn changes_since(&self, seq: Seq, limit: usize) -> Result<Vec<Change>> {
         self.rows(CHANGES, [seq.0, sql_int(limit)], |row| {
@@ -195,15 +206,19 @@ impl<'a> Read<'a> {
         )?;
         let mut counts =
             Counts { notes, trashed, open_tasks: open.saturating_sub(hidden), ..Counts::default() };
-        if self.is_current_model(model)? {
+        if let Some(side) = self.side_of(model)? {
             counts.chunks = self.count(
-                "SELECT coalesce(sum(chunks), 0) FROM notes INDEXED BY notes_vectors
-                 WHERE vector_seq > 0 AND trashed IS NULL",
+                &side.sql(
+                    "SELECT coalesce(sum(chunks{b}), 0) FROM notes INDEXED BY notes_vectors{b}
+                     WHERE vector_seq{b} > 0 AND trashed IS NULL",
+                ),
                 [],
             )?;
             counts.skipped = self.count(
-                "SELECT count(*) FROM notes
-                 WHERE skipped IS NOT NULL AND trashed IS NULL AND chunked_seq = seq",
+                &side.sql(
+                    "SELECT count(*) FROM notes
+                     WHERE skipped{b} IS NOT NULL AND trashed IS NULL AND chunked_seq{b} = seq",
+                ),
                 [],
             )?;
             let pending = self.pending_chunks_count(model)?;
@@ -290,6 +305,23 @@ impl<'a> Read<'a> {
         }
         found.sort_unstable_by_key(|(note, range)| (*note, range.start));
         Ok(found)
+    }
+
+    /// The targets of a note's links that mean neither a note nor one of its attachments, in the text's order.
+    pub fn dangling(&self, id: NoteId) -> Result<Vec<String>> {
+        let targets = self.rows(
+            "SELECT target FROM links WHERE note = ?1
+             AND target NOT IN (SELECT name FROM attachments WHERE note = ?1) ORDER BY start",
+            [id.0],
+            |row| row.get::<_, String>(0),
+        )?;
+        let mut dangling: Vec<String> = Vec::new();
+        for target in targets {
+            if !dangling.contains(&target) && self.resolve_name(&target)?.is_none() {
+                dangling.push(target);
+            }
+        }
+        Ok(dangling)
     }
 
     /// The note that a link's target means: one at that notebook path, else one of that title, else one of that
@@ -422,6 +454,14 @@ impl<'a> Read<'a> {
                 })
             },
         )
+    }
+
+    /// Every note that was ever opened.
+    pub fn opens(&self) -> Result<Vec<(NoteId, Opens)>> {
+        self.rows("SELECT note, count, last FROM opens", [], |row| {
+            let opens = Opens { count: row.get(1)?, last: Timestamp(row.get(2)?) };
+            Ok((NoteId(row.get(0)?), opens))
+        })
     }
 
     /// A setting's JSON text.

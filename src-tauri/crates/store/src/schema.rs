@@ -27,7 +27,8 @@ const STATEMENTS: usize = 160;
 
 /// Schema changes in order: the one at index `i` leads to `user_version` `i + 1`. Those that were
 /// released are never edited.
-pub(crate) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3];
+pub(crate) const MIGRATIONS: &[&str] =
+    &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6];
 
 /// `notes` holds what lists and scans need; texts are apart in `bodies`, so that neither a list nor a change
 /// of a flag drags them through the page cache. Whatever else hangs on a note is derived from its
@@ -229,6 +230,69 @@ CREATE TABLE import_replaced (
     attached BLOB,
     PRIMARY KEY (import, path)
 ) WITHOUT ROWID;
+";
+
+/// `seq`: up to which change of notes the files are written. `modified` and `changed` are nanoseconds of the
+/// file's times, `hash` is that of the note's content. Rows of a note outlive it, so that its file follows it.
+const VERSION_4: &str = "
+CREATE TABLE watched_folders (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    path TEXT NOT NULL UNIQUE,
+    notebook INTEGER NOT NULL,
+    added INTEGER NOT NULL,
+    paused INTEGER NOT NULL DEFAULT 0,
+    asking INTEGER NOT NULL DEFAULT 0,
+    seq INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE watched_files (
+    folder INTEGER NOT NULL,
+    path TEXT NOT NULL,
+    note INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    modified INTEGER NOT NULL,
+    changed INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    PRIMARY KEY (folder, path)
+) WITHOUT ROWID;
+CREATE INDEX watched_files_note ON watched_files (note, folder);
+CREATE TABLE watched_attachments (
+    folder INTEGER NOT NULL,
+    path TEXT NOT NULL,
+    note INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    modified INTEGER NOT NULL,
+    changed INTEGER NOT NULL,
+    PRIMARY KEY (folder, path, note)
+) WITHOUT ROWID;
+";
+
+/// How often a person opened a note, and when last (milliseconds).
+const VERSION_5: &str = "
+CREATE TABLE opens (note INTEGER PRIMARY KEY, count INTEGER NOT NULL, last INTEGER NOT NULL);
+";
+
+/// Chunks of two models side by side, so that one can serve while the next is made. Each model has a side,
+/// 0 or 1: the columns of `notes` without a suffix and those with `_b`, and bit 48 of a chunk's id.
+/// -1 in `chunked_seq`: the side is not in use, and the note is in none of its indexes.
+const VERSION_6: &str = "
+ALTER TABLE models ADD COLUMN side INTEGER;
+UPDATE models SET side = 0 WHERE name = (SELECT value FROM meta WHERE key = 'model');
+CREATE UNIQUE INDEX models_side ON models (side) WHERE side IS NOT NULL;
+ALTER TABLE notes ADD COLUMN chunked_seq_b INTEGER NOT NULL DEFAULT -1;
+ALTER TABLE notes ADD COLUMN vector_seq_b INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE notes ADD COLUMN chunks_b INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE notes ADD COLUMN skipped_b TEXT;
+DROP INDEX notes_unchunked;
+CREATE INDEX notes_unchunked ON notes (seq)
+    WHERE chunked_seq <> seq AND chunked_seq >= 0 AND trashed IS NULL;
+CREATE INDEX notes_unchunked_b ON notes (seq)
+    WHERE chunked_seq_b <> seq AND chunked_seq_b >= 0 AND trashed IS NULL;
+CREATE INDEX notes_skipped_b ON notes (trashed) WHERE skipped_b IS NOT NULL;
+CREATE INDEX notes_vectors_b ON notes (vector_seq_b, trashed, chunks_b) WHERE vector_seq_b > 0;
 ";
 
 /// Opens the database for writing, creates or migrates it, and asserts what durability rests on.

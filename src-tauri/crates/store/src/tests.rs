@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use super::*;
 use note::Timestamp;
+use std::time::{Duration, SystemTime};
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
 const MODEL: &str = "model";
@@ -525,7 +526,7 @@ fn chunks_follow_their_note() {
     let skip = move |write: &mut Write<'_>| write.skip_chunks(b, Seq(2), MODEL, "too odd");
     assert!(store.write(Lane::Bulk, skip).unwrap());
     assert_eq!(unchunked(MODEL), [0i64; 0]);
-    assert_eq!(store.read(|read| read.skipped(9)).unwrap(), [(b, "too odd".to_owned())]);
+    assert_eq!(store.read(|read| read.skipped(MODEL, 9)).unwrap(), [(b, "too odd".to_owned())]);
     let counts = store.read(|read| read.counts(MODEL)).unwrap();
     assert_eq!((counts.chunks, counts.chunked_notes, counts.skipped), (2, 1, 1));
     // Flags and places are not text.
@@ -538,7 +539,7 @@ fn chunks_follow_their_note() {
     assert_eq!(second, Some(vec![2.0, 1.0]));
     let known = store.read(|read| read.vectors_by_digest(MODEL, &[[2; 16], [9; 16]])).unwrap();
     assert_eq!(known.len(), 1);
-    let chunks = store.read(|read| read.chunks(a)).unwrap();
+    let chunks = store.read(|read| read.chunks(MODEL, a)).unwrap();
     assert_eq!((chunks.len(), chunks[1].ordinal, &*chunks[1].heading_path), (2, 1, "A › B"));
     let since = |seq| store.read(|read| read.vectors_since(MODEL, seq, 9)).unwrap();
     let all = since(Seq(0));
@@ -550,15 +551,173 @@ fn chunks_follow_their_note() {
     store.write(Lane::Interactive, move |write| write.delete_note(a)).unwrap();
     let deleted = since(trashed[0].vector_seq);
     assert_eq!((deleted.len(), deleted[0].note, deleted[0].vectors.len()), (1, a, 0));
-    // Another model: everything waits again, and its vectors are apart.
-    assert_eq!(unchunked("other"), [b.0]);
+    // Chunks of a model that nobody asked for are not taken.
     let seq = note(&store, b).seq;
+    assert_eq!(unchunked("other"), [b.0]);
+    assert!(!put_chunks(&store, b, seq, "other", &[5.0]));
+    // One that takes the place at once: everything waits again, and its vectors are apart.
+    store.write(Lane::Bulk, |write| write.use_model("other")).unwrap();
     assert!(put_chunks(&store, b, seq, "other", &[5.0]));
     assert_eq!(unchunked(MODEL), [b.0]);
     assert_eq!(store.read(|read| read.chunk_vectors(MODEL, b)).unwrap(), []);
     // New text waits for its chunks.
     save_at(&store, Some(b), None, &draft("b", "new"), NOW).unwrap();
     assert_eq!(unchunked("other"), [b.0]);
+}
+
+/// Calls a step that goes on after a note, until it is done.
+fn step_through(store: &Store, step: fn(&mut Write<'_>, NoteId, usize) -> Result<Option<NoteId>>) {
+    let mut after = NoteId(0);
+    while let Some(last) = store.write(Lane::Bulk, move |write| step(write, after, 2)).unwrap() {
+        after = last;
+    }
+}
+
+fn pending(store: &Store, model: &str) -> usize {
+    store.read(|read| read.pending_chunks_count(model)).unwrap()
+}
+
+fn chunk_rows(dir: &TempDir) -> i64 {
+    let conn = Connection::open(dir.path().join("store.db")).unwrap();
+    conn.query_row("SELECT count(*) FROM chunks", [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn the_next_model_is_made_beside_the_one_in_use() {
+    let (dir, store) = open();
+    let notes: Vec<NoteId> =
+        (0..5).map(|n| add(&store, &draft(&format!("n{n}"), "text"))).collect();
+    let chunk = |note: NoteId, model: &'static str, numbers: &[f32]| {
+        let seq = self::note(&store, note).seq;
+        put_chunks(&store, note, seq, model, numbers)
+    };
+    for &note in &notes {
+        assert!(chunk(note, MODEL, &[1.0, 2.0]));
+    }
+    let switch = || store.write(Lane::Bulk, |write| write.switch_model("next")).unwrap();
+    let begin = || store.write(Lane::Bulk, |write| write.begin_next_model("next"));
+    begin().unwrap();
+    let again = |model: &'static str| {
+        store.write(Lane::Bulk, move |write| write.begin_next_model(model)).is_err()
+    };
+    assert!(again(MODEL) && again("third"));
+    assert!(!switch(), "not all notes are on its list");
+    step_through(&store, |write, after, limit| write.list_for_next_model(after, limit));
+    assert_eq!((pending(&store, "next"), pending(&store, MODEL)), (5, 0));
+    for &note in &notes[..3] {
+        assert!(chunk(note, "next", &[7.0]));
+    }
+    assert!(!switch(), "two notes would be lost to searches");
+    // What happens to a note meanwhile happens on both sides.
+    let [a, b, ..] = notes[..] else { unreachable!() };
+    store.write(Lane::Interactive, move |write| write.set_pinned(a, true)).unwrap();
+    store.write(Lane::Interactive, move |write| write.set_trashed(b, Some(NOW))).unwrap();
+    save_at(&store, Some(notes[2]), None, &draft("n2", "changed"), NOW).unwrap();
+    let fresh = add(&store, &draft("fresh", "text"));
+    assert_eq!((pending(&store, "next"), pending(&store, MODEL)), (4, 2));
+    let seen = |model: &'static str| -> Vec<(i64, bool, usize)> {
+        store
+            .read(|read| read.vectors_since(model, Seq(0), 99))
+            .unwrap()
+            .iter()
+            .map(|change| (change.note.0, change.trashed, change.vectors.len()))
+            .collect()
+    };
+    let (n, gone) = (|at: usize| notes[at].0, b.0);
+    assert_eq!(seen("next"), [(n(0), false, 1), (n(2), false, 1), (gone, true, 1)]);
+    assert_eq!(seen(MODEL).len(), 5);
+    let last = |model: &'static str| store.read(|read| read.last_vector_seq(model)).unwrap();
+    assert_eq!(last("next"), last(MODEL), "the trash is news to both");
+    for note in [notes[2], notes[3], notes[4], fresh] {
+        assert!(chunk(note, "next", &[8.0, 9.0, 10.0]));
+    }
+    assert!(last("next") > last(MODEL));
+    assert!(switch());
+    assert!(!switch());
+    assert_eq!(store.read(|read| read.model_in_use()).unwrap().as_deref(), Some("next"));
+    let counts = store.read(|read| read.counts("next")).unwrap();
+    assert_eq!((counts.chunks, counts.chunked_notes), (13, 5));
+    assert_eq!(store.read(|read| read.chunks("next", fresh)).unwrap().len(), 3);
+    assert_eq!(store.read(|read| read.chunks(MODEL, a)).unwrap().len(), 0);
+    assert!(!chunk(a, MODEL, &[1.0]), "the old model is out");
+    // What it left is freed step by step, and then there is room for another.
+    assert!(store.read(|read| read.has_leftovers()).unwrap());
+    assert!(again("third"));
+    assert_eq!(chunk_rows(&dir), 10 + 14);
+    step_through(&store, |write, after, limit| write.free_leftovers(after, limit));
+    assert!(!store.read(|read| read.has_leftovers()).unwrap());
+    assert_eq!(chunk_rows(&dir), 14);
+    // The way back, given up halfway.
+    store.write(Lane::Bulk, |write| write.begin_next_model(MODEL)).unwrap();
+    step_through(&store, |write, after, limit| write.list_for_next_model(after, limit));
+    assert_eq!(pending(&store, MODEL), 5);
+    assert!(chunk(a, MODEL, &[1.0]));
+    store.write(Lane::Bulk, |write| write.cancel_next_model()).unwrap();
+    assert!(!chunk(a, MODEL, &[1.0]));
+    step_through(&store, |write, after, limit| write.free_leftovers(after, limit));
+    assert_eq!((chunk_rows(&dir), pending(&store, "next")), (14, 0));
+    store.write(Lane::Interactive, move |write| write.delete_note(a)).unwrap();
+    assert_eq!(chunk_rows(&dir), 13);
+}
+
+#[test]
+fn unused_attachments_are_removed_and_no_others() {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let (_dir, store) = open();
+    let put = |bytes: &[u8]| {
+        let digest = store.put_attachment(bytes).unwrap();
+        (digest, store.attachment_path(&digest))
+    };
+    let age = |path: &Path| {
+        let file = fs::File::options().append(true).open(path).unwrap();
+        file.set_modified(SystemTime::now() - 2 * DAY).unwrap();
+    };
+    let attach = |note: NoteId, digest: Digest| {
+        let row = AttachmentRef {
+            name: "a.png".into(),
+            digest,
+            mime: "image/png".into(),
+            size: 3,
+            role: Role::Embed,
+        };
+        store.write(Lane::Interactive, move |write| write.attach(note, &row)).unwrap();
+    };
+    let (held, trashed) = (add(&store, &draft("held", "")), add(&store, &draft("trashed", "")));
+    let ((used, used_path), (last, last_path)) = (put(b"used"), put(b"last"));
+    attach(held, used);
+    attach(trashed, last);
+    store.write(Lane::Interactive, move |write| write.set_trashed(trashed, Some(NOW))).unwrap();
+    let (_, unused) = put(b"unused");
+    let (_, young) = put(b"young");
+    let (_, wanted) = put(b"wanted again");
+    let remains = unused.with_file_name(format!(".{used}.1.2"));
+    fs::write(&remains, "half").unwrap();
+    // A removal that a crash cut short, of what is wanted after all.
+    let (back, back_path) = put(b"back");
+    attach(held, back);
+    let aside = back_path.with_file_name(format!(".{back}.unused"));
+    fs::rename(&back_path, &aside).unwrap();
+    let foreign = unused.with_file_name("notes.txt");
+    fs::write(&foreign, "not ours").unwrap();
+    for path in [&used_path, &last_path, &unused, &wanted, &remains, &aside, &foreign] {
+        age(path);
+    }
+    // An import that is under way finds the bytes it is about to attach.
+    put(b"wanted again");
+    let removed = store.remove_unused_attachments(DAY, &|| false).unwrap();
+    assert_eq!(removed, Removed { files: 2, bytes: 10 });
+    for path in [&used_path, &last_path, &young, &wanted, &back_path, &foreign] {
+        assert!(path.exists(), "{}", path.display());
+    }
+    assert!(!unused.exists() && !remains.exists() && !aside.exists());
+    // Emptied out of the trash it goes as well; the same bytes can be put again.
+    store.write(Lane::Interactive, move |write| write.delete_note(trashed)).unwrap();
+    assert_eq!(store.remove_unused_attachments(DAY, &|| true).unwrap(), Removed::default());
+    assert_eq!(store.remove_unused_attachments(DAY, &|| false).unwrap().files, 1);
+    assert!(!last_path.exists());
+    put(b"last");
+    assert!(last_path.exists());
+    assert!(store.scrub(&|| false).unwrap().damage.is_empty());
 }
 
 #[test]
@@ -673,7 +832,7 @@ fn a_backup_is_a_store() {
 #[test]
 fn older_stores_are_migrated_after_a_backup() {
     let dir = tempfile::tempdir().unwrap();
-    let first = schema::MIGRATIONS[0];
+    let first = &*schema::MIGRATIONS.concat();
     let store = Store::open_with(dir.path(), &[first]).unwrap();
     let id = add(&store, &draft("a", "text"));
     let uuid = store.uuid().to_owned();

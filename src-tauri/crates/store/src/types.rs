@@ -29,12 +29,6 @@ impl FromStr for Digest {
     }
 }
 
-impl Default for OnChange {
-    fn default() -> Self {
-        OnChange::Update
-    }
-}
-
 impl ToSql for Digest {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Borrowed(ValueRef::Blob(&self.0)))
@@ -49,6 +43,9 @@ impl FromSql for Digest {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ImportId(pub i64);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FolderId(pub i64);
 
 /// What a save or another change of one note came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,8 +139,10 @@ words! {
 
 words! {
     /// What an import does with a file that is not as it was when it was imported before.
+    #[derive(Default)]
     OnChange {
         /// Its note gets a new revision, unless that was edited here: then the file becomes a note of its own.
+        #[default]
         Update = "update",
         /// It becomes a note of its own.
         KeepBoth = "keep-both",
@@ -161,6 +160,18 @@ words! {
         Cancelled = "cancelled",
         Undone = "undone",
         Failed = "failed",
+    }
+}
+
+words! {
+    /// How a watched file and its note stand.
+    FileState {
+        /// They were equal when this was recorded.
+        InStep = "in_step",
+        /// The file is about to be written for the first time.
+        Pending = "pending",
+        /// The file vanished and the note was put in the trash for it.
+        Gone = "gone",
     }
 }
 
@@ -206,6 +217,13 @@ pub struct ListFilter {
     pub sort: ListSort,
     pub offset: usize,
     pub limit: usize,
+}
+
+/// How often a person opened a note, and when last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opens {
+    pub count: u32,
+    pub last: Timestamp,
 }
 
 /// One entry of the change log.
@@ -346,6 +364,54 @@ pub struct Before {
     pub notebook: String,
     /// What was attached with the new version.
     pub attached: Vec<Digest>,
+}
+
+/// A folder that is kept in step with a notebook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WatchedFolder {
+    pub id: FolderId,
+    pub path: String,
+    /// `None`: the notebook was deleted.
+    pub notebook: Option<String>,
+    pub paused: bool,
+    /// A question about vanished files is open.
+    pub asking: bool,
+    /// The change of notes up to which its files are written.
+    pub seq: Seq,
+}
+
+/// A file of a watched folder and its note, as they were when they were last equal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WatchedFile {
+    /// Relative to the folder, with `/` between the names.
+    pub path: String,
+    pub note: NoteId,
+    pub state: FileState,
+    /// Of the file's bytes.
+    pub digest: Digest,
+    /// In bytes.
+    pub size: u64,
+    /// When the file's content and its properties changed, in nanoseconds since 1970.
+    pub modified: i64,
+    pub changed: i64,
+    /// Of what the note says, as the engine computes it.
+    pub hash: [u8; 32],
+}
+
+/// A file of a watched folder that a note shows, as it was when it was attached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WatchedAttachment {
+    /// Relative to the folder, with `/` between the names.
+    pub path: String,
+    pub note: NoteId,
+    /// As the note refers to it.
+    pub name: String,
+    pub digest: Digest,
+    /// In bytes.
+    pub size: u64,
+    /// As in [`WatchedFile`].
+    pub modified: i64,
+    pub changed: i64,
 }
 
 /// What a scrub looked at and found.

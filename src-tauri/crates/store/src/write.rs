@@ -22,26 +22,37 @@ const LINKS: i64 = 2;
 const TASKS: i64 = 4;
 
 const SELECT_STANDING: &str = "
-SELECT revision, seq, pinned, notebook, kind, created, updated, kept, trashed, chunked_seq,
-       vector_seq, size, parts, hash, tags, all_tags, title_key, title
+SELECT revision, seq, pinned, notebook, kind, created, updated, kept, trashed,
+       vector_seq > 0 OR vector_seq_b > 0, size, parts, hash, tags, all_tags, title_key, title
 FROM notes WHERE id = ?1";
 const INSERT_NOTE: &str = "
 INSERT INTO notes (seq, revision, pinned, notebook, kind, created, updated, saved, size, parts, hash,
-                   tags, all_tags, title_key, title, excerpt)
-VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+                   tags, all_tags, title_key, title, excerpt, chunked_seq, chunked_seq_b)
+VALUES (?1, 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
 const INSERT_BODY: &str = "INSERT INTO bodies (note, body, front_matter) VALUES (?1, ?2, ?3)";
 const UPDATE_NOTE: &str = "
 UPDATE notes SET seq = ?2, revision = ?3, kind = ?4, updated = ?5, saved = ?6, kept = ?7, size = ?8,
-       parts = ?9, hash = ?10, tags = ?11, all_tags = ?12, excerpt = ?13, chunked_seq = ?14
+       parts = ?9, hash = ?10, tags = ?11, all_tags = ?12, excerpt = ?13,
+       chunked_seq = CASE WHEN ?14 AND chunked_seq = seq THEN ?2 ELSE chunked_seq END,
+       chunked_seq_b = CASE WHEN ?14 AND chunked_seq_b = seq THEN ?2 ELSE chunked_seq_b END
 WHERE id = ?1";
 /// Apart, because each of these columns is in indexes that most saves need not touch.
 const UPDATE_PLACE: &str = "UPDATE notes SET pinned = ?2, notebook = ?3 WHERE id = ?1";
 const UPDATE_CREATED: &str = "UPDATE notes SET created = ?2 WHERE id = ?1";
 const UPDATE_TITLE: &str = "UPDATE notes SET title_key = ?2, title = ?3 WHERE id = ?1";
 const UPDATE_BODY: &str = "UPDATE bodies SET body = ?2, front_matter = ?3 WHERE note = ?1";
-const UPDATE_SEQ: &str = "UPDATE notes SET seq = ?2, chunked_seq = ?3 WHERE id = ?1";
-const UPDATE_TRASHED: &str =
-    "UPDATE notes SET trashed = ?2, seq = ?3, chunked_seq = ?4, vector_seq = ?5 WHERE id = ?1";
+/// A change that leaves the text as it is: what was embedded stays so.
+const UPDATE_SEQ: &str = "
+UPDATE notes SET seq = ?2,
+       chunked_seq = CASE WHEN chunked_seq = seq THEN ?2 ELSE chunked_seq END,
+       chunked_seq_b = CASE WHEN chunked_seq_b = seq THEN ?2 ELSE chunked_seq_b END
+WHERE id = ?1";
+const UPDATE_TRASHED: &str = "UPDATE notes SET trashed = ?2 WHERE id = ?1";
+/// The vector indexes hear of it, if they know the note.
+const UPDATE_VECTOR_SEQ: &str = "
+UPDATE notes SET vector_seq = CASE WHEN vector_seq > 0 THEN ?2 ELSE 0 END,
+       vector_seq_b = CASE WHEN vector_seq_b > 0 THEN ?2 ELSE 0 END
+WHERE id = ?1";
 const KEEP_REVISION: &str = "
 INSERT OR IGNORE INTO revisions (note, revision, saved, chars, hash, tags, title, front_matter, body)
 SELECT id, revision, saved, length(body), hash, tags, title, front_matter, body
@@ -52,6 +63,8 @@ FROM notes JOIN bodies ON note = id WHERE id = ?1";
 pub(crate) struct TransactionState {
     seq: Option<Counter>,
     vector_seq: Option<i64>,
+    /// Which sides are in use, see [`Write::sides`].
+    pub(crate) sides: Option<[bool; 2]>,
     changed: Vec<(NoteId, Seq)>,
     op: OpState,
 }
@@ -76,6 +89,7 @@ impl TransactionState {
 
     pub(crate) fn drop_op(&mut self) {
         self.op = OpState::default();
+        self.sides = None;
     }
 
     pub(crate) fn take_changed(&mut self) -> Vec<(NoteId, Seq)> {
@@ -96,7 +110,7 @@ pub struct Write<'a> {
     read: Read<'a>,
     pub(crate) conn: &'a Connection,
     path: &'a Path,
-    state: &'a mut TransactionState,
+    pub(crate) state: &'a mut TransactionState,
 }
 
 impl<'a> Deref for Write<'a> {
@@ -118,8 +132,7 @@ struct Standing {
     updated: i64,
     kept: Option<i64>,
     trashed: Option<i64>,
-    chunked_seq: i64,
-    vector_seq: i64,
+    has_vectors: bool,
     size: i64,
     parts: i64,
     hash: [u8; 32],
@@ -141,25 +154,19 @@ impl Standing {
             updated: row.get(6)?,
             kept: row.get(7)?,
             trashed: row.get(8)?,
-            chunked_seq: row.get(9)?,
-            vector_seq: row.get(10)?,
-            size: row.get(11)?,
-            parts: row.get(12)?,
-            hash: row.get(13)?,
-            tags: row.get(14)?,
-            all_tags: row.get(15)?,
-            title_key: row.get(16)?,
-            title: row.get(17)?,
+            has_vectors: row.get(9)?,
+            size: row.get(10)?,
+            parts: row.get(11)?,
+            hash: row.get(12)?,
+            tags: row.get(13)?,
+            all_tags: row.get(14)?,
+            title_key: row.get(15)?,
+            title: row.get(16)?,
         })
     }
 
     fn saved(&self, id: NoteId) -> Saved {
         Saved { id, seq: Seq(self.seq), revision: self.revision, unchanged: true }
-    }
-
-    /// `chunked_seq` after a change that leaves the text as it is: what was embedded stays so.
-    fn chunked_seq_at(&self, seq: Seq) -> i64 {
-        if self.chunked_seq == self.seq { seq.0 } else { self.chunked_seq }
     }
 }
 
@@ -210,7 +217,7 @@ impl<'a> Write<'a> {
     pub(crate) fn next_vector_seq(&mut self) -> Result<i64> {
         let last = match self.state.vector_seq {
             Some(last) => last,
-            None => self.read.last_vector_seq()?.0,
+            None => self.read.highest_vector_seq()?,
         };
         self.state.vector_seq = Some(last + 1);
         Ok(last + 1)
@@ -260,6 +267,7 @@ impl<'a> Write<'a> {
         let seq = self.next_seq()?;
         let derived = Derived::of(draft, analysis);
         let excerpt = excerpt(&analysis.text);
+        let [chunked_seq, chunked_seq_b] = self.sides()?.map(|used| if used { 0 } else { -1 });
         self.execute(
             INSERT_NOTE,
             params![
@@ -278,6 +286,8 @@ impl<'a> Write<'a> {
                 title_key(&draft.title, &excerpt),
                 draft.title,
                 excerpt,
+                chunked_seq,
+                chunked_seq_b,
             ],
         )?;
         let id = NoteId(self.conn.last_insert_rowid());
@@ -340,7 +350,7 @@ impl<'a> Write<'a> {
                 derived.tags,
                 derived.all_tags,
                 excerpt,
-                if same_text { standing.chunked_seq_at(seq) } else { standing.chunked_seq },
+                same_text,
             ],
         )?;
         if moved {
@@ -384,13 +394,12 @@ impl<'a> Write<'a> {
                 return Ok(standing.saved(id));
             }
             let seq = write.next_seq()?;
-            let vector_seq = match standing.vector_seq {
-                0 => 0,
-                _ => write.next_vector_seq()?,
-            };
-            let chunked_seq = standing.chunked_seq_at(seq);
-            let time = trashed.map(|time| time.0);
-            write.execute(UPDATE_TRASHED, params![id.0, time, seq.0, chunked_seq, vector_seq])?;
+            if standing.has_vectors {
+                let vector_seq = write.next_vector_seq()?;
+                write.execute(UPDATE_VECTOR_SEQ, [id.0, vector_seq])?;
+            }
+            write.execute(UPDATE_SEQ, [id.0, seq.0])?;
+            write.execute(UPDATE_TRASHED, params![id.0, trashed.map(|time| time.0)])?;
             // Tags are counted without asking whether the note is in the trash.
             match trashed {
                 Some(_) => write.put_tags(id, &standing.all_tags, "")?,
@@ -457,7 +466,7 @@ impl<'a> Write<'a> {
     /// Gives a note whose text stays as it is a new seq.
     fn bump(&mut self, id: NoteId, standing: &Standing) -> Result<Saved> {
         let seq = self.next_seq()?;
-        self.execute(UPDATE_SEQ, params![id.0, seq.0, standing.chunked_seq_at(seq)])?;
+        self.execute(UPDATE_SEQ, [id.0, seq.0])?;
         self.note_changed(id, seq);
         Ok(Saved { seq, unchanged: false, ..standing.saved(id) })
     }
@@ -488,6 +497,7 @@ impl<'a> Write<'a> {
                 "DELETE FROM tasks WHERE note = ?1",
                 "DELETE FROM attachments WHERE note = ?1",
                 "DELETE FROM sources WHERE note = ?1",
+                "DELETE FROM opens WHERE note = ?1",
             ] {
                 write.execute(sql, [id.0])?;
             }
@@ -538,6 +548,10 @@ impl<'a> Write<'a> {
                 let new_id = match write.find_notebook(&new_path)? {
                     Some(other) if other != id => {
                         write.execute("DELETE FROM notebooks WHERE id = ?1", [id])?;
+                        write.execute(
+                            "UPDATE watched_folders SET notebook = ?2 WHERE notebook = ?1",
+                            [id, other],
+                        )?;
                         other
                     }
                     _ => {
@@ -715,6 +729,18 @@ impl<'a> Write<'a> {
             )?;
         }
         Ok(())
+    }
+
+    /// Counts that a person opened a note; one that is gone is not counted.
+    pub fn count_open(&mut self, id: NoteId, now: Timestamp) -> Result<()> {
+        self.change(|write| {
+            write.execute(
+                "INSERT INTO opens (note, count, last) SELECT id, 1, ?2 FROM notes WHERE id = ?1
+                 ON CONFLICT (note) DO UPDATE SET count = count + 1, last = excluded.last",
+                [id.0, now.0],
+            )?;
+            Ok(())
+        })
     }
 
     /// Stores a setting as JSON text.

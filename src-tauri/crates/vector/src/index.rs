@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fs::{self, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{
     Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
 };
@@ -33,6 +34,8 @@ pub struct VectorIndex {
     disk: Mutex<Disk>,
     /// One rebuild at a time.
     maintenance: Mutex<()>,
+    /// Its files were deleted: none is written any more.
+    gone: AtomicBool,
     permits: Permits,
 }
 
@@ -90,6 +93,7 @@ impl VectorIndex {
             state: RwLock::new(loaded.state),
             disk: Mutex::new(loaded.disk),
             maintenance: Mutex::new(()),
+            gone: AtomicBool::new(false),
             permits,
         };
         Ok((index, opened))
@@ -218,6 +222,16 @@ impl VectorIndex {
         Ok(())
     }
 
+    /// Deletes the files of an index that nobody needs any more; searches under way still end well. Later
+    /// changes and saves fail.
+    pub fn delete_files(&self) -> Result<(), VectorError> {
+        self.writable()?;
+        self.gone.store(true, Ordering::Release);
+        let _one = lock(&self.maintenance);
+        let _disk = lock(&self.disk);
+        files::sweep(&self.dir, &BTreeSet::new())
+    }
+
     /// For a read-only index: takes over the newest generation; true if there was a newer one.
     pub fn reload(&self) -> Result<bool, VectorError> {
         if self.access == Access::ReadWrite {
@@ -253,7 +267,8 @@ impl VectorIndex {
     }
 
     fn writable(&self) -> Result<(), VectorError> {
-        if self.access == Access::ReadWrite { Ok(()) } else { Err(VectorError::ReadOnly) }
+        let writable = self.access == Access::ReadWrite && !self.gone.load(Ordering::Acquire);
+        if writable { Ok(()) } else { Err(VectorError::ReadOnly) }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {
@@ -265,6 +280,7 @@ impl VectorIndex {
     }
 
     fn persist(&self, disk: &mut Disk, cursor: i64) -> Result<(), VectorError> {
+        self.writable()?;
         self.write().dirty = false;
         let written = self.write_generation(disk, cursor);
         if written.is_err() {

@@ -8,12 +8,18 @@ mod graph;
 mod index;
 mod state;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use note::NoteId;
 
 pub use index::VectorIndex;
+
+/// Deletes the files of an index that is not open, if there are any.
+pub fn delete_files(dir: &Path) -> Result<(), VectorError> {
+    files::sweep(dir, &BTreeSet::new())
+}
 
 /// May this process write the index's files?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +75,7 @@ pub enum VectorError {
     TooMany { note: NoteId, count: usize },
     #[error("note {0}: its number does not fit the index")]
     NoteNumber(NoteId),
-    #[error("the vector index is open for reading only")]
+    #[error("the vector index is open for reading only, or was deleted")]
     ReadOnly,
 }
 

@@ -59,7 +59,7 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
-    /// Measure search quality on judged sets in BEIR layout: `eval DIR… [--mode words|meaning|both] [--run FILE] [--json FILE]`.
+    /// Measure search quality on judged sets in BEIR layout: `eval [DIR…] [--mode words|meaning|both] [--halves] [--typos SEED] [--known-item] [--run FILE] [--json FILE]`.
     #[command(disable_help_flag = true)]
     Eval {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

@@ -9,7 +9,11 @@ hotkey: string,
 /**
  * Why the hotkey does not work, if it does not.
  */
-hotkey_error: string | null, density: "comfortable" | "compact", meaning_paused: boolean, meaning_on_battery: boolean, saved_searches: Array<SavedSearch>, data_dir: string, version: string, 
+hotkey_error: string | null, density: "comfortable" | "compact", meaning_paused: boolean, meaning_on_battery: boolean, saved_searches: Array<SavedSearch>, 
+/**
+ * Queries are remembered.
+ */
+search_history: boolean, data_dir: string, version: string, 
 /**
  * Pixels of the editor's text.
  */
