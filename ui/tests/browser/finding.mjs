@@ -164,6 +164,19 @@ test("history: can be cleared and switched off", async (open) => {
   await page.getByRole("heading", { name: "Try" }).waitFor();
 });
 
+test("synonyms: are kept, and a word that stands alone is told", async (open) => {
+  const page = await open();
+  await page.keyboard.press("Control+,");
+  const box = page.getByRole("textbox", { name: "Words that mean the same" });
+  await box.fill("car, automobile\nalone");
+  await box.blur();
+  await page.getByText("“alone” stands alone").waitFor();
+  await box.fill("car, automobile ,  vehicle\n");
+  await box.blur();
+  await becomes(() => box.inputValue(), "car, automobile, vehicle", "as they are stored");
+  equal(await page.getByText("stands alone").count(), 0, "nothing is wrong any more");
+});
+
 test("within: the next query narrows the present hits; Backspace and Esc go back", async (open) => {
   const page = await open();
   await search(page, "landlord");
