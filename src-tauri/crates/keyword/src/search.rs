@@ -484,7 +484,8 @@ impl<'a> Evaluation<'a> {
                     slots.push((unit.position, unit.text.clone(), false));
                 }
                 if scored {
-                    if unit.field != Some(Field::Title) {
+                    // Passages are measured in words, which characters of scripts without spaces are not.
+                    if unit.field != Some(Field::Title) && unit.shape == Shape::Word {
                         self.passage_words.push(PassageWord { text: unit.text.clone(), idf });
                     }
                     if let Some((first, first_idf)) = previous.take()
