@@ -18,8 +18,8 @@ use crate::engine::draft_of;
 use crate::error::Result;
 use crate::export;
 use crate::import::{
-    BATCH, Budget, ByName, CANCELLED, Earlier, Found, Importer, Known, LEFT_ALONE, NewNote,
-    Outcome, Prepared, Stop, join_notebook, normal,
+    BATCH, Budget, CANCELLED, Earlier, Files, Found, Importer, Known, LEFT_ALONE, NewNote, Outcome,
+    Prepared, Stop, join_notebook, normal,
 };
 use crate::priority::{Priority, set_priority};
 use crate::reading::{DocumentReader, Unread, caught};
@@ -78,11 +78,11 @@ impl Importer<'_> {
     pub(crate) fn import_exports(
         &self,
         roots: &[PathBuf],
-        by_name: &ByName,
+        files: &Files,
         done: &HashSet<PathBuf>,
     ) -> Result<HashSet<PathBuf>> {
         let mut handled = HashSet::new();
-        let mut all: Vec<&Path> = by_name.values().flatten().map(PathBuf::as_path).collect();
+        let mut all: Vec<&Path> = files.paths.iter().map(|path| &**path).collect();
         all.sort_unstable();
         for root in roots {
             let below = |path: &Path| {
@@ -156,7 +156,7 @@ impl Importer<'_> {
         for file in others {
             let path = file.path.to_string_lossy();
             let picture = extract::is_picture(&path) && !extract::belongs_to_page(&path);
-            if !picture || shown.contains(&file.path) || self.job.token.is_cancelled() {
+            if !picture || shown.contains(&*file.path) || self.job.token.is_cancelled() {
                 rest.push(file);
                 continue;
             }

@@ -3,11 +3,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
+use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -564,7 +565,7 @@ impl Inner {
 
 /// A file to import and the notebook that it belongs to.
 pub(crate) struct Found {
-    pub(crate) path: PathBuf,
+    pub(crate) path: Arc<Path>,
     pub(crate) notebook: String,
 }
 
@@ -678,8 +679,33 @@ pub(crate) struct Importer<'a> {
     pub(crate) on_change: OnChange,
 }
 
-/// Files of one import by their name, for embeds that give no path.
-pub(crate) type ByName = HashMap<String, Vec<PathBuf>>;
+/// The files of one import, which may be asked for by name: most imports never ask.
+#[derive(Default)]
+pub(crate) struct Files {
+    pub(crate) paths: Vec<Arc<Path>>,
+    by_name: OnceLock<HashMap<String, Vec<Arc<Path>>>>,
+}
+
+impl Files {
+    pub(crate) fn new(paths: Vec<Arc<Path>>) -> Files {
+        Files { paths, by_name: OnceLock::new() }
+    }
+
+    /// Those whose name differs from this one in case only.
+    fn named(&self, name: &str) -> &[Arc<Path>] {
+        let by_name = self.by_name.get_or_init(|| {
+            let mut by_name: HashMap<String, Vec<Arc<Path>>> = HashMap::new();
+            for path in &self.paths {
+                if let Some(name) = path.file_name() {
+                    let name = name.to_string_lossy().to_lowercase();
+                    by_name.entry(name).or_default().push(path.clone());
+                }
+            }
+            by_name
+        });
+        by_name.get(&name.to_lowercase()).map_or(&[], Vec::as_slice)
+    }
+}
 
 impl Importer<'_> {
     /// `done`: what is recorded of an earlier run of this import.
@@ -691,19 +717,12 @@ impl Importer<'_> {
             return Ok(());
         }
         let FoundFiles { mut documents, mut containers, mut others, mut unreadable } = files;
-        let mut by_name = ByName::new();
-        for file in documents.iter().chain(&others) {
-            if let Some(name) = file.path.file_name() {
-                by_name
-                    .entry(name.to_string_lossy().to_lowercase())
-                    .or_default()
-                    .push(file.path.clone());
-            }
-        }
+        let files =
+            Files::new(documents.iter().chain(&others).map(|file| file.path.clone()).collect());
         if !done.is_empty() {
-            documents.retain(|file| !done.contains(&file.path));
-            containers.retain(|file| !done.contains(&file.path));
-            others.retain(|file| !done.contains(&file.path));
+            documents.retain(|file| !done.contains(&*file.path));
+            containers.retain(|file| !done.contains(&*file.path));
+            others.retain(|file| !done.contains(&*file.path));
             unreadable.retain(|(path, _)| !done.contains(Path::new(path)));
         }
         let readable = documents.len() + containers.len() + others.len();
@@ -720,15 +739,15 @@ impl Importer<'_> {
         }
         // What was attached before counts already.
         let attached = Mutex::new(done.clone());
-        let exported = self.import_exports(roots, &by_name, done)?;
-        documents.retain(|file| !exported.contains(&file.path));
-        others.retain(|file| !exported.contains(&file.path));
-        self.import_documents(&documents, &by_name, &attached)?;
+        let exported = self.import_exports(roots, &files, done)?;
+        documents.retain(|file| !exported.contains(&*file.path));
+        others.retain(|file| !exported.contains(&*file.path));
+        self.import_documents(&documents, &files, &attached)?;
         self.import_containers(&containers, done)?;
         // Pictures that no note shows are notes of their own.
         let shown = attached.lock().expect("no panic while held").clone();
         let (pictures, others) = self.alone(roots, others, &shown)?;
-        self.import_documents(&pictures, &ByName::new(), &attached)?;
+        self.import_documents(&pictures, &Files::default(), &attached)?;
         self.account_for_others(&others, &shown)?;
         self.link()
     }
@@ -770,19 +789,20 @@ impl Importer<'_> {
                         continue;
                     }
                 };
-                if !entry.file_type().is_some_and(|kind| kind.is_file())
-                    || !seen.insert(entry.path().to_owned())
-                {
+                if !entry.file_type().is_some_and(|kind| kind.is_file()) {
                     continue;
                 }
-                let below = entry.path().parent().filter(|_| folder).and_then(|parent| {
+                let path: Arc<Path> = entry.path().into();
+                // Only roots within roots give a file twice.
+                if roots.len() > 1 && !seen.insert(path.clone()) {
+                    continue;
+                }
+                let below = path.parent().filter(|_| folder).and_then(|parent| {
                     let top = root.parent().unwrap_or(root);
                     parent.strip_prefix(top).ok()
                 });
-                let found = Found {
-                    path: entry.path().to_owned(),
-                    notebook: join_notebook(&self.notebook, below),
-                };
+                let notebook = join_notebook(&self.notebook, below);
+                let found = Found { path, notebook };
                 let name = entry.file_name().to_string_lossy();
                 if is_container(&found.path, &name) {
                     files.containers.push(found);
@@ -804,7 +824,7 @@ impl Importer<'_> {
     fn import_documents(
         &self,
         documents: &[Found],
-        by_name: &ByName,
+        among: &Files,
         attached: &Mutex<HashSet<PathBuf>>,
     ) -> Result<()> {
         let next = AtomicUsize::new(0);
@@ -826,8 +846,7 @@ impl Importer<'_> {
                         let mine = &rest[..group.min(rest.len())];
                         for files in in_groups(mine) {
                             let send = |prepared| sender.send(prepared).is_ok();
-                            if !self.prepare(&files, &mut reader, &budget, by_name, attached, send)
-                            {
+                            if !self.prepare(files, &mut reader, &budget, among, attached, send) {
                                 return;
                             }
                         }
@@ -885,7 +904,7 @@ impl Importer<'_> {
             return Err(error);
         }
         // What a paused import has not reached is not accounted for: it comes to it later.
-        if self.job.token.is_cancelled() && self.stop() != Stop::Cancel {
+        if !self.job.token.is_cancelled() || self.stop() != Stop::Cancel {
             return Ok(());
         }
         let rest: Vec<String> = documents
@@ -972,7 +991,7 @@ impl Importer<'_> {
             return Ok(());
         }
         let mut groups: HashMap<String, Vec<String>> = HashMap::new();
-        for file in others.iter().filter(|file| !attached.contains(&file.path)) {
+        for file in others.iter().filter(|file| !attached.contains(&*file.path)) {
             let reason = match file.path.extension() {
                 _ if cancelled => CANCELLED.to_owned(),
                 Some(extension) => format!(
@@ -1021,17 +1040,18 @@ impl Importer<'_> {
     /// Reads and extracts files that are read in one go, handing on each; false if nobody takes them any more.
     fn prepare(
         &self,
-        files: &[(&Found, std::io::Result<Metadata>)],
+        files: Vec<(&Found, Opened)>,
         reader: &mut DocumentReader,
         budget: &Budget,
-        by_name: &ByName,
+        among: &Files,
         attached: &Mutex<HashSet<PathBuf>>,
         mut hand_on: impl FnMut(Prepared) -> bool,
     ) -> bool {
-        let mut held: usize = files.iter().map(|(_, metadata)| size(metadata)).sum();
+        let sizes: Vec<usize> = files.iter().map(|(_, opened)| size(opened)).collect();
+        let mut held: usize = sizes.iter().sum();
         budget.take(held);
-        let read: Vec<Result<ReadFile>> =
-            files.iter().map(|(file, metadata)| self.read(file, metadata)).collect();
+        let (files, read): (Vec<&Found>, Vec<Result<ReadFile>>) =
+            files.into_iter().map(|(file, opened)| (file, self.read(file, opened))).unzip();
         let known = self.inner.store.read(|read_store| {
             read.iter()
                 .map(|file| file.as_ref().map_or(Ok(Known::New), |file| known(read_store, file)))
@@ -1041,7 +1061,7 @@ impl Importer<'_> {
             Ok(known) => known.into_iter().map(Ok).collect(),
             Err(error) => files.iter().map(|_| Err(error.clone().into())).collect(),
         };
-        for (((file, metadata), read), known) in files.iter().zip(read).zip(known) {
+        for (((file, size), read), known) in files.into_iter().zip(sizes).zip(read).zip(known) {
             let _span = tracing::debug_span!("read a file", path = %file.path.display()).entered();
             // What is left of a cancelled import is accounted for elsewhere.
             if self.job.token.is_cancelled() {
@@ -1057,9 +1077,9 @@ impl Importer<'_> {
                     Ok(Some(Outcome::Skipped { reason: LEFT_ALONE.to_owned(), note }))
                 }
                 Known::Changed(earlier) => {
-                    self.extracted(file, read, Some(earlier), reader, by_name, attached)
+                    self.extracted(file, read, Some(earlier), reader, among, attached)
                 }
-                Known::New => self.extracted(file, read, None, reader, by_name, attached),
+                Known::New => self.extracted(file, read, None, reader, among, attached),
             });
             let outcome = match outcome {
                 Ok(Some(outcome)) => outcome,
@@ -1070,24 +1090,20 @@ impl Importer<'_> {
                 }
                 Err(error) => Outcome::Failed(error.message),
             };
-            let prepared = Prepared {
-                path: file.path.to_string_lossy().into_owned(),
-                bytes: size(metadata),
-                outcome,
-            };
+            let prepared =
+                Prepared { path: file.path.to_string_lossy().into_owned(), bytes: size, outcome };
             if !hand_on(prepared) {
                 budget.give(held);
                 return false;
             }
-            held -= size(metadata);
+            held -= size;
         }
         true
     }
 
-    fn read(&self, file: &Found, metadata: &std::io::Result<Metadata>) -> Result<ReadFile> {
-        let unreadable =
-            |error: &std::io::Error| Error::invalid(format!("cannot be read: {error}"));
-        let metadata = metadata.as_ref().map_err(unreadable)?;
+    fn read(&self, file: &Found, opened: Opened) -> Result<ReadFile> {
+        let unreadable = |error: std::io::Error| Error::invalid(format!("cannot be read: {error}"));
+        let (mut opened, metadata) = opened.map_err(unreadable)?;
         if metadata.len() > extract::MAX_INPUT as u64 {
             return Err(Error::invalid(format!(
                 "too large: {} MB, at most {} MB are read",
@@ -1095,7 +1111,8 @@ impl Importer<'_> {
                 extract::MAX_INPUT >> 20
             )));
         }
-        let bytes = std::fs::read(&file.path).map_err(|error| unreadable(&error))?;
+        let mut bytes = Vec::with_capacity(metadata.len() as usize);
+        opened.read_to_end(&mut bytes).map_err(unreadable)?;
         let millis = |time: std::io::Result<std::time::SystemTime>| {
             time.ok()
                 .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
@@ -1117,7 +1134,7 @@ impl Importer<'_> {
         read: ReadFile,
         earlier: Option<Earlier>,
         reader: &mut DocumentReader,
-        by_name: &ByName,
+        among: &Files,
         attached: &Mutex<HashSet<PathBuf>>,
     ) -> Result<Option<Outcome>> {
         let ReadFile { bytes, digest, mtime, created, .. } = read;
@@ -1171,7 +1188,7 @@ impl Importer<'_> {
         let analysis = note::analyse(&draft.body);
         let tags = store::all_tags(&draft, &meta, &analysis);
         for link in analysis.links.iter().filter(|link| link.embed) {
-            let Some(path) = resolve(&link.target, parent, by_name) else { continue };
+            let Some(path) = resolve(&link.target, parent, among) else { continue };
             if attachments.iter().any(|held: &AttachmentRef| held.name == link.target) {
                 continue;
             }
@@ -1192,7 +1209,7 @@ impl Importer<'_> {
             attachments.push(self.keep(&name, &bytes, Role::Source)?);
         }
         shown.retain(|path| {
-            of_import(path, by_name)
+            of_import(path, among)
                 && attached.lock().expect("no panic while held").insert(path.clone())
         });
         Ok(Some(Outcome::Note(Box::new(NewNote {
@@ -1226,24 +1243,33 @@ impl Importer<'_> {
     }
 }
 
+/// A file that can be read, and what the system says of it; or why it cannot.
+type Opened = std::io::Result<(File, Metadata)>;
+
+fn open(path: &Path) -> Opened {
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    Ok((file, metadata))
+}
+
 /// Files in groups that may be read in one go.
-fn in_groups(files: &[Found]) -> Vec<Vec<(&Found, std::io::Result<Metadata>)>> {
-    let mut groups: Vec<Vec<(&Found, std::io::Result<Metadata>)>> = Vec::new();
+fn in_groups(files: &[Found]) -> Vec<Vec<(&Found, Opened)>> {
+    let mut groups: Vec<Vec<(&Found, Opened)>> = Vec::new();
     let mut held = usize::MAX;
     for file in files {
-        let metadata = std::fs::metadata(&file.path);
-        held = held.saturating_add(size(&metadata));
+        let opened = open(&file.path);
+        held = held.saturating_add(size(&opened));
         if held > GROUP_BYTES {
-            held = size(&metadata);
+            held = size(&opened);
             groups.push(Vec::new());
         }
-        groups.last_mut().expect("the first file opens a group").push((file, metadata));
+        groups.last_mut().expect("the first file opens a group").push((file, opened));
     }
     groups
 }
 
-fn size(metadata: &std::io::Result<Metadata>) -> usize {
-    metadata.as_ref().map_or(0, |metadata| metadata.len() as usize)
+fn size(opened: &Opened) -> usize {
+    opened.as_ref().map_or(0, |(_, metadata)| metadata.len() as usize)
 }
 
 /// What the store knows of a file that was read.
@@ -1400,29 +1426,27 @@ pub(crate) fn join_notebook(notebook: &str, below: Option<&Path>) -> String {
 }
 
 /// The file that an embed means: by its path from the note, else by its name anywhere in the import.
-pub(crate) fn resolve(target: &str, parent: &Path, by_name: &ByName) -> Option<PathBuf> {
+pub(crate) fn resolve(target: &str, parent: &Path, among: &Files) -> Option<PathBuf> {
     if target.contains("://") || target.starts_with("data:") {
         return None;
     }
-    let relative = parent.join(target);
-    let name = Path::new(target).file_name()?.to_string_lossy().to_lowercase();
-    let candidates = by_name.get(&name)?;
-    let wanted: PathBuf = normal(&relative);
+    let name = Path::new(target).file_name()?.to_string_lossy();
+    let candidates = among.named(&name);
+    let wanted = normal(&parent.join(target));
     // Only files that belong to this import are ever read.
     candidates
         .iter()
-        .find(|path| **path == wanted)
+        .find(|path| ***path == *wanted)
         .or_else(|| candidates.iter().find(|path| path.ends_with(target)))
         .or_else(|| candidates.first())
-        .cloned()
+        .map(|path| path.to_path_buf())
 }
 
 /// Whether a file is accounted for by this import, and not as a document.
-fn of_import(path: &Path, by_name: &ByName) -> bool {
+fn of_import(path: &Path, among: &Files) -> bool {
     let Some(name) = path.file_name().map(|name| name.to_string_lossy()) else { return false };
-    let found = by_name.get(&name.to_lowercase());
     let is_document = extract::supported(&name) && !extract::is_picture(&name);
-    !is_document && found.is_some_and(|paths| paths.iter().any(|other| other == path))
+    !is_document && among.named(&name).iter().any(|other| **other == *path)
 }
 
 /// A path without `.` and `..`, by its text alone.

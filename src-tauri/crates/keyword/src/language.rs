@@ -233,25 +233,35 @@ fn detect_by_letters(text: &str) -> Option<Result<Language, Script>> {
     /// What a text must have to be taken for something that cannot be stemmed.
     const SURE: usize = 200;
     let sample = &text[..text.floor_char_boundary(SAMPLE)];
+    if sample.len() < MIN {
+        return None;
+    }
+    let (mut cyrillic, mut others) = (0, 0);
+    for c in sample.chars() {
+        cyrillic += usize::from(is_cyrillic(c));
+        others += usize::from(matches!(c,
+            '\u{370}'..='\u{3ff}' | '\u{530}'..='\u{1dff}' | '\u{2e80}'..='\u{d7ff}' | '\u{ff66}'..));
+    }
     // Foreign words in a text of another script say nothing of a language.
-    let others = sample
-        .chars()
-        .filter(|c| matches!(c, '\u{530}'..='\u{1dff}' | '\u{2e80}'..='\u{d7ff}' | '\u{ff66}'..))
-        .count();
-    if sample.len() < MIN || others * 10 > sample.len() {
+    if others * 10 > sample.len() {
         return None;
     }
-    let info = whatlang::detect(sample)?;
-    if !info.is_reliable() {
-        return None;
+    if cyrillic * 20 > sample.len() {
+        let words: String = sample.chars().map(|c| if is_cyrillic(c) { c } else { ' ' }).collect();
+        let info = whatlang::detect(&words).filter(whatlang::Info::is_reliable)?;
+        let foreign = cyrillic * 2 >= MIN && Language::of_whatlang(info.lang()).is_none();
+        return foreign.then_some(Err(Script::Cyrillic));
     }
+    let info = whatlang::detect(sample).filter(whatlang::Info::is_reliable)?;
     match (Language::of_whatlang(info.lang()), info.script()) {
         (Some(language), _) => Some(Ok(language)),
-        (None, _) if sample.len() < SURE => None,
-        (None, whatlang::Script::Latin) => Some(Err(Script::Latin)),
-        (None, whatlang::Script::Cyrillic) => Some(Err(Script::Cyrillic)),
+        (None, whatlang::Script::Latin) if sample.len() >= SURE => Some(Err(Script::Latin)),
         _ => None,
     }
+}
+
+fn is_cyrillic(c: char) -> bool {
+    matches!(c, '\u{400}'..='\u{52f}')
 }
 
 /// What the language of a text is called in English, if its letters tell and it is none of `known` (ISO
@@ -518,6 +528,16 @@ mod tests {
             ("Залог возвращается хозяином", "залог", Some("ru")),
             ("commit push Залог pull", "commit", Some("en")),
             ("东京 大学", "东京", None),
+            (
+                "`git push --force origin main`: надіслати зміни до віддаленого сховища, навіть якщо його історія розійшлася з місцевою",
+                "зміни",
+                None,
+            ),
+            (
+                "`git push --force origin main`: отправить изменения в удалённый репозиторий, даже если его история разошлась с местной",
+                "изменения",
+                Some("ru"),
+            ),
             (
                 "Tiền đặt cọc được chủ nhà trả lại trong vòng ba mươi ngày kể từ khi người thuê nhà chuyển đi khỏi căn hộ, và hợp đồng được chấm dứt theo đúng quy định",
                 "tiền",

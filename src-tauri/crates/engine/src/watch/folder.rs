@@ -21,7 +21,7 @@ use super::{FolderAnswer, FolderQuestion, FolderState};
 use crate::engine::{Inner, draft_of};
 use crate::error::{Error, Result};
 use crate::export::file_name;
-use crate::import::{ByName, resolve};
+use crate::import::{Files, resolve};
 use crate::indexer::ParsedNote;
 
 /// A file is read once it has looked the same for this long: programs write in pieces.
@@ -63,7 +63,7 @@ pub(super) struct Folder {
     pub(super) question: Option<FolderQuestion>,
     pub(super) problems: BTreeMap<String, String>,
     /// Files of the last look, for what notes embed.
-    by_name: ByName,
+    embeddable: Files,
     others: BTreeMap<String, Stamp>,
     /// Every file was looked at, so that a note without one has none.
     looked: bool,
@@ -155,7 +155,7 @@ impl Folder {
             trashed: VecDeque::new(),
             question: None,
             problems: BTreeMap::new(),
-            by_name: ByName::new(),
+            embeddable: Files::default(),
             others: BTreeMap::new(),
             looked: false,
             folders: Vec::new(),
@@ -317,11 +317,8 @@ impl Folder {
             self.problem(name, "its name is not text in UTF-8");
         }
         self.folders = found.folders.iter().cloned().collect();
-        self.by_name.clear();
-        for path in found.others.keys() {
-            let name = path.rsplit('/').next().unwrap_or(path).to_lowercase();
-            self.by_name.entry(name).or_default().push(self.root.join(path));
-        }
+        self.embeddable =
+            Files::new(found.others.keys().map(|path| self.root.join(path).into()).collect());
         self.others.clone_from(&found.others);
         if !self.looked {
             for left in &found.temporary {
@@ -480,7 +477,7 @@ impl Folder {
         let parent = whole.parent().unwrap_or(&self.root).to_owned();
         let mut attachments: Vec<(AttachmentRef, String, Stamp)> = Vec::new();
         for link in analysis.links.iter().filter(|link| link.embed) {
-            let Some(from) = resolve(&link.target, &parent, &self.by_name) else { continue };
+            let Some(from) = resolve(&link.target, &parent, &self.embeddable) else { continue };
             if attachments.iter().any(|(held, ..)| held.name == link.target) {
                 continue;
             }
