@@ -236,18 +236,22 @@ fn detect_by_letters(text: &str) -> Option<Result<Language, Script>> {
     if sample.len() < MIN {
         return None;
     }
-    let (mut cyrillic, mut others) = (0, 0);
+    let (mut latin, mut cyrillic, mut others) = (0, 0, 0);
     for c in sample.chars() {
-        cyrillic += usize::from(is_cyrillic(c));
-        others += usize::from(matches!(c,
-            '\u{370}'..='\u{3ff}' | '\u{530}'..='\u{1dff}' | '\u{2e80}'..='\u{d7ff}' | '\u{ff66}'..));
+        match c {
+            'A'..='Z' | 'a'..='z' | '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}' => latin += 1,
+            '\u{400}'..='\u{52f}' => cyrillic += 1,
+            '\u{370}'..='\u{3ff}' | '\u{530}'..='\u{1dff}' | '\u{2e80}'.. => others += 1,
+            _ => {}
+        }
     }
-    // Foreign words in a text of another script say nothing of a language.
-    if others * 10 > sample.len() {
+    // Names and commands in a text of another script say nothing of a language.
+    if others * 5 > latin {
         return None;
     }
-    if cyrillic * 20 > sample.len() {
-        let words: String = sample.chars().map(|c| if is_cyrillic(c) { c } else { ' ' }).collect();
+    if cyrillic * 5 > latin {
+        let is_cyrillic = |c: &char| matches!(c, '\u{400}'..='\u{52f}' | ' ');
+        let words: String = sample.chars().filter(is_cyrillic).collect();
         let info = whatlang::detect(&words).filter(whatlang::Info::is_reliable)?;
         let foreign = cyrillic * 2 >= MIN && Language::of_whatlang(info.lang()).is_none();
         return foreign.then_some(Err(Script::Cyrillic));
@@ -258,10 +262,6 @@ fn detect_by_letters(text: &str) -> Option<Result<Language, Script>> {
         (None, whatlang::Script::Latin) if sample.len() >= SURE => Some(Err(Script::Latin)),
         _ => None,
     }
-}
-
-fn is_cyrillic(c: char) -> bool {
-    matches!(c, '\u{400}'..='\u{52f}')
 }
 
 /// What the language of a text is called in English, if its letters tell and it is none of `known` (ISO
