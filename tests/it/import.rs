@@ -379,3 +379,43 @@ fn what_cannot_be_imported_is_said_at_once() {
         engine.close().await.unwrap();
     });
 }
+
+#[test]
+fn text_on_scanned_pages_is_found() {
+    if std::process::Command::new("tesseract").arg("--version").output().is_err() {
+        println!("skipped: tesseract is not installed");
+        return;
+    }
+    run(async {
+        let (dir, source) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let scans = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/scan");
+        for name in ["letter.pdf", "page.png"] {
+            fs::copy(scans.join(name), source.path().join(name)).unwrap();
+        }
+        // Its pictures are damaged: it comes in all the same, and says so.
+        let whole = fs::read(scans.join("page.png")).unwrap();
+        fs::write(source.path().join("cut.png"), &whole[..whole.len() / 2]).unwrap();
+        let engine = open(dir.path()).await;
+        let status = import(&engine, source.path()).await;
+        assert_eq!((status.imported, status.failed), (3, 0), "{status:?}");
+        let notes = all_notes(&engine).await;
+        let body = |title: &str| notes.iter().find(|n| n.title == title).unwrap().body.clone();
+        assert_eq!(
+            body("letter"),
+            "The boiler was inspected\non the ninth of October.\n\n<!-- page 2 -->\n\nThe next inspection is due\nafter three winters.\n"
+        );
+        assert!(body("page").ends_with("\nThe boiler was inspected\non the ninth of October.\n"));
+        let (_, items) =
+            engine.import_items(status.id, Some(ItemState::Imported), 0, 10).await.unwrap();
+        let said = |name: &str| {
+            let item = items.iter().find(|item| item.path.ends_with(name)).unwrap();
+            item.reason.clone().unwrap()
+        };
+        assert_eq!(said("letter.pdf"), "The text of 2 pages was recognised from pictures.");
+        assert!(said("cut.png").starts_with("Not all text on its pictures could be recognised."));
+        settle(&engine).await;
+        let hits = search(&engine, "inspection winters", Mode::Words).await;
+        assert_eq!(hits.hits[0].head.title, "letter");
+        engine.close().await.unwrap();
+    });
+}

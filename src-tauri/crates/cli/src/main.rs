@@ -691,6 +691,14 @@ async fn follow_import(engine: &Engine, id: ImportId, json: bool) -> Result<bool
     for item in &failures {
         eprintln!("{}: {}", item.path, item.reason.as_deref().unwrap_or("failed"));
     }
+    let (_, imported) =
+        engine.import_items(id, Some(ItemState::Imported), 0, i32::MAX as usize).await?;
+    // What a note's file lost; files that are attached to other notes have no note of their own.
+    for item in imported.iter().filter(|item| item.note.is_some()) {
+        if let Some(warning) = &item.reason {
+            eprintln!("{}: {warning}", item.path);
+        }
+    }
     if let Some(error) = &status.error {
         eprintln!("commonplace: {error}");
     }

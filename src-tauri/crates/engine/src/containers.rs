@@ -22,7 +22,7 @@ use crate::import::{
     Prepared, Stop, join_notebook, normal,
 };
 use crate::priority::{Priority, set_priority};
-use crate::reading::{DocumentReader, Unread, caught};
+use crate::reading::{DocumentReader, Unread, caught, without_text};
 
 /// Notes whose links are looked at in one go.
 const PAGE: usize = 256;
@@ -294,9 +294,14 @@ impl Importer<'_> {
         };
         budget.take(bytes);
         let outcome = match item.outcome {
-            extract::Outcome::Document(document) => self
-                .of_item(&path, notebook, &item.notebook, *document)
-                .unwrap_or_else(|error| Outcome::Failed(error.message)),
+            extract::Outcome::Document(mut document) => {
+                if self.recognise(&mut document).is_err() {
+                    budget.give(bytes);
+                    return ControlFlow::Break(());
+                }
+                self.of_item(&path, notebook, &item.notebook, *document)
+                    .unwrap_or_else(|error| Outcome::Failed(error.message))
+            }
             extract::Outcome::Attached => Outcome::Attached,
             extract::Outcome::Skipped(reason) => Outcome::Skipped { reason, note: None },
             extract::Outcome::Failed(reason) => Outcome::Failed(reason),
@@ -309,6 +314,27 @@ impl Importer<'_> {
                 ControlFlow::Break(())
             }
         }
+    }
+
+    /// Reads what is written on the pictures of a scanned document.
+    ///
+    /// # Errors
+    /// [`Unread::Cancelled`] alone.
+    fn recognise(&self, document: &mut extract::Extracted) -> std::result::Result<(), Unread> {
+        if document.scanned == 0 {
+            return Ok(());
+        }
+        let own = match &document.original {
+            Some(name) => document.attachments.iter().position(|file| file.name == *name),
+            None => (document.kind == "image" && !document.attachments.is_empty()).then_some(0),
+        };
+        let Some(own) = own else {
+            document.warnings.push(without_text(document));
+            return Ok(());
+        };
+        let file = document.attachments[own].clone();
+        let input = extract::Input { file_name: &file.name, bytes: &file.bytes };
+        DocumentReader::new(&self.inner.reader).recognise(&input, document, &self.job.token)
     }
 
     /// The note that an item becomes.

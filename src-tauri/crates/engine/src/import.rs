@@ -1140,7 +1140,11 @@ impl Importer<'_> {
         let ReadFile { bytes, digest, mtime, created, .. } = read;
         let name = file.path.file_name().unwrap_or_default().to_string_lossy();
         let input = extract::Input { file_name: &name, bytes: &bytes };
-        let extracted = match reader.read(&input, &self.job.token) {
+        let read = reader.read(&input, &self.job.token).and_then(|mut extracted| {
+            reader.recognise(&input, &mut extracted, &self.job.token)?;
+            Ok(extracted)
+        });
+        let extracted = match read {
             Ok(extracted) => extracted,
             Err(Unread::Cancelled) => return Ok(None),
             Err(Unread::Failed(reason)) => return Err(Error::invalid(reason)),

@@ -18,6 +18,7 @@ mod log;
 mod manners;
 mod model;
 mod narrow;
+mod ocr;
 mod pages;
 mod passages;
 mod priority;

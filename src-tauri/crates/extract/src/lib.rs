@@ -31,6 +31,7 @@ mod picture;
 mod pptx;
 mod rst;
 mod rtf;
+mod scan;
 mod sheet;
 mod simplenote;
 mod text;
@@ -44,6 +45,7 @@ pub use container::{
     read_container, read_exports,
 };
 pub use picture::{belongs_to_page, is_picture};
+pub use scan::{Pixels, pixels, with_recognised};
 
 /// Largest input in bytes; check the size before reading a file.
 pub const MAX_INPUT: usize = 256 << 20;
@@ -81,8 +83,8 @@ pub struct Extracted {
     pub keep_original: bool,
     /// The attachment that is the file itself, if a container's reader kept it already.
     pub original: Option<String>,
-    /// Whether there may be text that only a look at its pictures finds: a scan, a photograph.
-    pub scanned: bool,
+    /// Pages whose text, if there is any, only a look at [`pixels`] finds: scans, a photograph.
+    pub scanned: usize,
 }
 
 /// A word of [`KINDS`].

@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use image::DynamicImage;
 use pdf_oxide::PdfDocument;
 use pdf_oxide::object::Object;
 
@@ -18,8 +20,12 @@ const DICTIONARY_BYTES: usize = 4096;
 /// Bytes of text; the longest books have a tenth of it.
 const MAX_TEXT: usize = 64 << 20;
 
-pub(crate) fn pdf(bytes: &[u8]) -> Result<Extracted, Failure> {
-    let damaged = |error: &pdf_oxide::Error| Failure::Damaged(error.to_string());
+fn damaged(error: &pdf_oxide::Error) -> Failure {
+    Failure::Damaged(error.to_string())
+}
+
+/// The document and how many pages it has.
+fn open(bytes: &[u8]) -> Result<(PdfDocument, usize), Failure> {
     let bytes =
         if is_cut(bytes) { Cow::Owned(without_images(bytes)) } else { Cow::Borrowed(bytes) };
     let document =
@@ -32,6 +38,15 @@ pub(crate) fn pdf(bytes: &[u8]) -> Result<Extracted, Failure> {
         return Err(Failure::Encrypted);
     }
     let count = guarded(|| document.page_count())?.map_err(|error| damaged(&error))?;
+    Ok((document, count))
+}
+
+fn page_text(document: &PdfDocument, page: usize) -> Result<String, Failure> {
+    guarded(|| document.extract_text(page))?.map_err(|error| damaged(&error))
+}
+
+pub(crate) fn pdf(bytes: &[u8]) -> Result<Extracted, Failure> {
+    let (document, count) = open(bytes)?;
     let mut warnings = Vec::new();
     let mut body = String::new();
     let mut unreadable = None;
@@ -42,13 +57,10 @@ pub(crate) fn pdf(bytes: &[u8]) -> Result<Extracted, Failure> {
             break;
         }
         read += 1;
-        match guarded(|| document.extract_text(page)).and_then(|read| read.map_err(|e| damaged(&e)))
-        {
+        match page_text(&document, page) {
             Ok(text) if text.trim().is_empty() => without_text += 1,
             Ok(text) => {
-                if !body.is_empty() {
-                    body.push_str(&format!("\n<!-- page {} -->\n\n", page + 1));
-                }
+                mark_page(page + 1, &mut body);
                 page_markdown(&text, &mut body);
             }
             Err(failure) => {
@@ -63,11 +75,6 @@ pub(crate) fn pdf(bytes: &[u8]) -> Result<Extracted, Failure> {
         }
         warnings.push(format!("{failed} of {read} pages could not be read."));
     }
-    if without_text == read {
-        warnings.push("The document has no text layer: its pages are pictures.".to_owned());
-    } else if without_text > 0 {
-        warnings.push(format!("{without_text} of {read} pages have no text layer."));
-    }
     let info = guarded(|| info(&document)).unwrap_or_default();
     let field = |name: &str| info.get(name).map(String::as_str);
     Ok(Extracted {
@@ -80,9 +87,47 @@ pub(crate) fn pdf(bytes: &[u8]) -> Result<Extracted, Failure> {
         updated_ms: field("ModDate").and_then(date::parse_pdf),
         warnings,
         keep_original: true,
-        scanned: read > 0 && without_text == read,
+        scanned: without_text,
         ..Extracted::default()
     })
+}
+
+/// Gives out the pictures on the pages (from 1) that have no text layer.
+pub(crate) fn pictures(
+    bytes: &[u8],
+    each: &mut dyn FnMut(usize, DynamicImage) -> ControlFlow<()>,
+) -> Result<(), Failure> {
+    let (document, count) = open(bytes)?;
+    for page in 0..count.min(MAX_PAGES) {
+        if page_text(&document, page).is_ok_and(|text| !text.trim().is_empty()) {
+            continue;
+        }
+        let pictures = guarded(|| {
+            let pictures = document.extract_images(page)?;
+            pictures.iter().map(|picture| picture.to_dynamic_image()).collect::<Result<Vec<_>, _>>()
+        });
+        // The other pages are worth reading all the same.
+        let Ok(Ok(pictures)) = pictures else { continue };
+        for picture in pictures {
+            if each(page + 1, picture).is_break() {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Begins a page (from 1); the first needs no mark.
+pub(crate) fn mark_page(page: usize, body: &mut String) {
+    if page > 1 {
+        let gap = if body.is_empty() { "" } else { "\n" };
+        body.push_str(&format!("{gap}<!-- page {page} -->\n\n"));
+    }
+}
+
+/// The page that a line begins, if it is such a mark.
+pub(crate) fn page_of_mark(line: &str) -> Option<usize> {
+    line.trim_end().strip_prefix("<!-- page ")?.strip_suffix(" -->")?.parse().ok()
 }
 
 /// The parser's own panics, which a few damaged files in a thousand cause, are failures here.
@@ -123,7 +168,7 @@ fn find(bytes: &[u8], pattern: &[u8]) -> Option<usize> {
 }
 
 /// A page's lines, escaped; its bullets become list items.
-fn page_markdown(page: &str, body: &mut String) {
+pub(crate) fn page_markdown(page: &str, body: &mut String) {
     let mut empty = true;
     for line in text::tidy(page).lines() {
         let line = line.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -1,5 +1,5 @@
 //! Pictures as notes of their own: the file is attached, and its EXIF data tells when and with what it
-//! was taken. What is written in it is not read here.
+//! was taken. What is written in it is for [`crate::pixels`].
 
 use std::io::Cursor;
 
@@ -85,8 +85,7 @@ pub(crate) fn picture(name: &str, bytes: &[u8]) -> Result<Extracted, Failure> {
         kind: "image",
         created_ms,
         attachments: attachments.files,
-        warnings: vec!["It has no text: what is written in the picture is not read.".to_owned()],
-        scanned: true,
+        scanned: 1,
         ..Extracted::default()
     })
 }
@@ -137,7 +136,7 @@ mod tests {
     fn pictures() {
         let read = picture("a b.png", b"\x89PNG\r\n\x1a\n").expect("a picture");
         assert_eq!((read.body.as_str(), read.kind), ("![a b.png](a-b.png)\n", "image"));
-        assert!(read.scanned && read.attachments.len() == 1);
+        assert!(read.scanned == 1 && read.attachments.len() == 1);
         assert!(matches!(picture("a.png", b"<html>"), Err(Failure::Damaged(_))));
         assert_eq!(time("1970:01:01 01:00:01", Some("+01:00")), Some(1000));
         assert_eq!(time("1970:01:01 00:00:01", None), Some(1000));

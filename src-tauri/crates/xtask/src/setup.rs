@@ -50,6 +50,7 @@ const PACKAGES: &[Package] = &[
     package("imagemagick", "takes the screenshots", Need::Tests),
     package("python3-gi", "the other window that files are dragged from", Need::Tests),
     package("gir1.2-gtk-3.0", "the other window that files are dragged from", Need::Tests),
+    package("tesseract-ocr", "recognises the text of scans", Need::Tests),
     package("fonts-dejavu-core", "text in the screenshots", Need::Tests),
     package("fonts-noto-cjk", "Chinese, Japanese and Korean text", Need::Tests),
     package("fonts-noto-color-emoji", "emoji", Need::Tests),
