@@ -11,6 +11,7 @@ use store::{Lane, Opens, Read, Store, StoreError, Write};
 use tokio::sync::{Notify, Semaphore, broadcast, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::ask::{self, AskRequest, Found};
 use crate::diagnostics::{Meters, Operation};
 use crate::duplicates::{self, Duplicates};
 use crate::error::{Code, Error, Result};
@@ -613,6 +614,18 @@ impl Engine {
 
     pub async fn search(&self, request: SearchRequest, token: CancellationToken) -> Result<Hits> {
         search::search(&self.inner, request, token).await
+    }
+
+    /// The passages that answer a question in plain words, quoted as they stand in their notes.
+    ///
+    /// # Errors
+    /// [`Code::Cancelled`] within a moment after `token` is cancelled.
+    pub async fn find_answer(
+        &self,
+        request: AskRequest,
+        token: CancellationToken,
+    ) -> Result<Found> {
+        ask::find(&self.inner, request, token).await
     }
 
     /// How a note's score by words came about, one reason a line; `None` where it is no hit by words.

@@ -1,6 +1,7 @@
 //! The one API: saving, indexing, searching and importing at the same time, over one data folder.
 //! It knows nothing of windows or of the wire; it alone knows tokio.
 
+mod ask;
 mod containers;
 mod diagnostics;
 mod docx;
@@ -32,6 +33,7 @@ mod watch;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+pub use ask::{AskRequest, Evidence, Found, Quote};
 pub use diagnostics::{
     Diagnostics, LatencyBucket, MeaningDiagnostics, OperationLatency, SearchesDiagnostics,
     StoreDiagnostics, WordsDiagnostics,

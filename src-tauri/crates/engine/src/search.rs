@@ -136,10 +136,10 @@ const FOREIGN: &str =
 
 /// A ranked list before anything is read from the store, as evaluation wants it too.
 pub(crate) struct Ranked {
-    fused: Vec<Fused>,
+    pub(crate) fused: Vec<Fused>,
     total: usize,
     total_is_exact: bool,
-    degraded: Option<String>,
+    pub(crate) degraded: Option<String>,
     filters_only: bool,
     /// As in [`Hits`].
     corrected: Vec<(String, Vec<String>)>,
@@ -204,7 +204,7 @@ async fn find(
 /// search that was superseded while it queued costs nothing. Semaphores are fair: no tab is overtaken
 /// for ever. Where searches queue, one that is still being typed lets the others go ahead until the
 /// next keystroke would have come: most are superseded by then.
-async fn permit<'a>(
+pub(crate) async fn permit<'a>(
     inner: &'a Inner,
     token: &CancellationToken,
     typing: bool,
@@ -234,8 +234,18 @@ pub(crate) async fn rank(
     request: &SearchRequest,
     token: &CancellationToken,
 ) -> Result<Ranked> {
+    rank_as(inner, query, query.meaning_text(), request, token).await
+}
+
+/// As [`rank`], where what is near by meaning is that of another text than the query's words.
+pub(crate) async fn rank_as(
+    inner: &Arc<Inner>,
+    query: &Arc<Query>,
+    meaning_text: String,
+    request: &SearchRequest,
+    token: &CancellationToken,
+) -> Result<Ranked> {
     let serving = inner.serving();
-    let meaning_text = query.meaning_text();
     let no_text = meaning_text.trim().is_empty();
     let like = query.like.clone();
     let lists_only = no_text && like.is_none();
