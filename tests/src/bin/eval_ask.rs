@@ -29,6 +29,9 @@ struct Args {
     /// Only so many of the questions
     #[arg(long)]
     limit: Option<usize>,
+    /// Questions at the same time: with more than one, the times are not those of one
+    #[arg(long, default_value_t = 1)]
+    at_once: usize,
     /// Write what was counted of each passage as JSON lines
     #[arg(long, value_name = "FILE")]
     features: Option<PathBuf>,
@@ -49,7 +52,7 @@ struct Answers {
 
 /// Passages that are looked at for each question.
 const DEPTH: usize = 10;
-/// Questions at the same time: one, so that the times are those of one.
+/// At this share of wrong refusals it is told how many questions a threshold would refuse rightly.
 const REFUSED_WRONGLY: f64 = 0.10;
 
 struct Asked {
@@ -99,14 +102,28 @@ async fn main() -> Result<()> {
     ask(&engine, "warm up").await?;
     let mut asked = Vec::new();
     let limit = args.limit.unwrap_or(usize::MAX);
+    let mut questions: Vec<(Topic, Option<Vec<String>>)> = Vec::new();
     for topic in set.topics.into_iter().take(limit) {
         let answers = answers.remove(&topic.id);
         let answers = answers.with_context(|| format!("no answers of {}", topic.id))?;
-        asked.push(put(&engine, topic, Some(answers)).await?);
+        questions.push((topic, Some(answers)));
     }
-    for topic in unanswerable.into_iter().take(limit) {
-        asked.push(put(&engine, topic, None).await?);
+    questions.extend(unanswerable.into_iter().take(limit).map(|topic| (topic, None)));
+    let mut questions = questions.into_iter();
+    loop {
+        let at_once: Vec<_> = questions
+            .by_ref()
+            .take(args.at_once.max(1))
+            .map(|(topic, answers)| tokio::spawn(put(engine.clone(), topic, answers)))
+            .collect();
+        if at_once.is_empty() {
+            break;
+        }
+        for task in at_once {
+            asked.push(task.await??);
+        }
     }
+    let foreign = foreign_topics(&engine).await?;
     engine.close().await?;
     if let Some(file) = &args.features {
         write_features(file, &asked, &ids)?;
@@ -140,6 +157,12 @@ async fn main() -> Result<()> {
         if asked.iter().all(|asked| asked.exact) { "all" } else { "NOT ALL" },
         firsts.iter().sum::<usize>() / firsts.len().max(1)
     );
+    if let Some((refused, of)) = foreign {
+        println!(
+            "{of} questions of cranfield, of which no note here speaks: {:.1} % refused",
+            share(refused, of) * 100.0
+        );
+    }
     if args.misses {
         print_misses(&asked, &ids);
     }
@@ -147,6 +170,19 @@ async fn main() -> Result<()> {
         bail!("a quote differs from its note");
     }
     Ok(())
+}
+
+/// Of questions about something else altogether: how many are refused, of how many.
+async fn foreign_topics(engine: &Engine) -> Result<Option<(usize, usize)>> {
+    const TOPICS: usize = 100;
+    let Some(dir) = shared_data("retrieval/cranfield") else { return Ok(None) };
+    let topics: Vec<Topic> = read_lines(&dir.join("queries.jsonl"))?;
+    let (mut refused, mut of) = (0, 0);
+    for topic in topics.iter().take(TOPICS) {
+        of += 1;
+        refused += usize::from(!ask(engine, &topic.text).await?.answered);
+    }
+    Ok(Some((refused, of)))
 }
 
 async fn ask(engine: &Engine, question: &str) -> Result<Found> {
@@ -159,8 +195,8 @@ async fn ask(engine: &Engine, question: &str) -> Result<Found> {
     Ok(engine.find_answer(request, CancellationToken::new()).await?)
 }
 
-async fn put(engine: &Engine, topic: Topic, answers: Option<Vec<String>>) -> Result<Asked> {
-    let found = ask(engine, &topic.text).await.with_context(|| topic.id.clone())?;
+async fn put(engine: Arc<Engine>, topic: Topic, answers: Option<Vec<String>>) -> Result<Asked> {
+    let found = ask(&engine, &topic.text).await.with_context(|| topic.id.clone())?;
     let mut exact = true;
     for quote in &found.quotes {
         let note = engine.note(quote.note).await?;

@@ -33,7 +33,10 @@ mod watch;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-pub use ask::{AskRequest, Evidence, Found, Quote};
+pub use ask::{
+    Answer, AnswerProgress, AskRequest, Claim, Evidence, Found, Generate, Message, Quote, Speaker,
+    Support, Turn,
+};
 pub use diagnostics::{
     Diagnostics, LatencyBucket, MeaningDiagnostics, OperationLatency, SearchesDiagnostics,
     StoreDiagnostics, WordsDiagnostics,

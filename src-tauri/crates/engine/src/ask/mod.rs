@@ -2,7 +2,10 @@
 //! they say, and the best are quoted. What a language model writes from them is checked against them.
 //! Knows no model, no network and no tools: whoever has a model plugs it in as [`Generate`].
 
+mod answer;
 mod evidence;
+mod prompt;
+mod proof;
 mod question;
 
 use std::ops::Range;
@@ -14,8 +17,12 @@ use keyword::WordReader;
 use note::{Note, NoteId, Timestamp};
 use tokio_util::sync::CancellationToken;
 
+pub use answer::{Answer, AnswerProgress, Generate};
+pub(crate) use answer::{Generator, answer};
 pub use evidence::Evidence;
 use evidence::{Asked, Judged};
+pub use prompt::{Message, Speaker, Turn};
+pub use proof::{Claim, Support};
 use question::Question;
 
 use crate::engine::Inner;
@@ -84,7 +91,7 @@ const PARTS: usize = 6;
 /// A longer note is not looked through for words: its passages are those nearest by meaning.
 const READ: usize = 512 * 1024;
 /// Passages whose sentences are compared with the question, and sentences of each.
-const COMPARED: usize = 4;
+const COMPARED: usize = 3;
 const SENTENCES: usize = 2;
 /// Passages that touch are quoted as one up to this length in bytes.
 const JOINED: usize = 1600;
@@ -197,7 +204,7 @@ fn judge(
         let Some(note) = notes.iter().find(|note| note.id == *id) else { continue };
         let language = reader.language_of(&note.body);
         let words = reader.read(&question.text, language);
-        let asked = Asked::new(&question.text, &words, &rarity, question.expects);
+        let asked = Asked::new(&words, &rarity, question.expects);
         for part in promising(inner, query, note, target.as_deref())? {
             candidates.push(Candidate::read(&mut reader, &asked, note, part, *retrieval, language));
         }
@@ -210,13 +217,26 @@ fn judge(
             }
             let language = reader.language_of(&candidate.note.body);
             let words = reader.read(&question.text, language);
-            let asked = Asked::new(&question.text, &words, &rarity, question.expects);
+            let asked = Asked::new(&words, &rarity, question.expects);
             candidate.compare(model.as_ref(), target, &asked)?;
         }
         let first = candidates.len().min(COMPARED);
         sort(&mut candidates[..first]);
     }
-    Ok(quote(candidates, limit))
+    let (confidence, least) = match (candidates.first(), &target) {
+        (Some(first), Some(_)) => (evidence::answers(&first.evidence), evidence::ANSWERED),
+        (Some(first), None) => {
+            (evidence::answers_by_words(&first.evidence), evidence::ANSWERED_BY_WORDS)
+        }
+        (None, _) => (0.0, f32::INFINITY),
+    };
+    let quotes = quote(candidates, limit);
+    Ok(Found {
+        answered: confidence >= least && !quotes.is_empty(),
+        confidence,
+        quotes,
+        ..Found::default()
+    })
 }
 
 fn sort(candidates: &mut [Candidate<'_>]) {
@@ -331,8 +351,7 @@ fn best_of(values: &[f32]) -> usize {
 }
 
 /// The quotes of the best passages: those of equal text once, those that touch as one.
-fn quote(candidates: Vec<Candidate<'_>>, limit: usize) -> Found {
-    let confidence = candidates.iter().take(3).map(|c| c.score).fold(0.0, f32::max);
+fn quote(candidates: Vec<Candidate<'_>>, limit: usize) -> Vec<Quote> {
     let mut quotes: Vec<Quote> = Vec::new();
     for candidate in candidates {
         let body = &candidate.note.body;
@@ -381,5 +400,5 @@ fn quote(candidates: Vec<Candidate<'_>>, limit: usize) -> Found {
             evidence: candidate.evidence,
         });
     }
-    Found { answered: !quotes.is_empty(), confidence, quotes, ..Found::default() }
+    quotes
 }
