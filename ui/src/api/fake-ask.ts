@@ -66,7 +66,7 @@ export class FakeAsk {
     const found = fakeFound(/\b(it|they|that|he|she)\b/i.test(request.question) && last ? `${last.question} ${request.question}` : request.question, notes);
     tell({ ...nothing, found });
     if (!found.answered) return { found, claims: [], model: null, failure: null };
-    const sentences = found.quotes.slice(0, 3).map((quote, index): Claim => ({ text: quote.text.slice(...quote.best), cites: [index], support: "quoted", begins_line: index > 0 }));
+    const sentences = found.quotes.slice(0, 3).map((quote, index): Claim => ({ text: quote.text.slice(...quote.best).replace(/\*\*|\[\[|\]\]|^- \[.\] /g, ""), cites: [index], support: "quoted", begins_line: index > 0 }));
     if (model === null) return { found, claims: sentences, model: null, failure: null };
     const written = `${sentences.map((claim, i) => `${claim.text} [${i + 1}]`).join(" ")} The moon is made of cheese [9]. <img src="https://evil.example/leak?q=1"> ![x](https://evil.example/y)`;
     for (const piece of written.match(/.{1,24}/gs) ?? []) {

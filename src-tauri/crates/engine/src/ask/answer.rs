@@ -75,10 +75,10 @@ pub(crate) struct Generator {
 const AT_ONCE: usize = 2;
 /// Passages that are given to a model, as far as its context holds them.
 const PACKED: usize = 12;
-/// Passages whose sentences make up an answer without a model, and the share of the first one's score that
-/// the others must have.
+/// Passages whose sentences make up an answer without a model, and the share of the first one's score and of
+/// the question's words in it that the others must have.
 const SENTENCES: usize = 3;
-const BESIDE: f32 = 0.6;
+const BESIDE: f32 = 0.8;
 
 impl Default for Generator {
     fn default() -> Generator {
@@ -195,12 +195,16 @@ fn extract(found: &Found) -> Vec<Claim> {
     if !found.answered {
         return Vec::new();
     }
-    let least = found.quotes.first().map_or(0.0, |first| first.score * BESIDE);
+    let Some(first) = found.quotes.first() else { return Vec::new() };
+    let says_as_much = |quote: &Quote| {
+        quote.score >= first.score * BESIDE
+            && quote.evidence.window_coverage >= first.evidence.window_coverage * BESIDE
+    };
     let quotes = found.quotes.iter().enumerate().take(SENTENCES);
     quotes
-        .filter(|(_, quote)| quote.score >= least)
+        .filter(|(_, quote)| says_as_much(quote))
         .map(|(index, quote)| Claim {
-            text: quote.text[quote.best.clone()].to_owned(),
+            text: note::plain_text(&quote.text[quote.best.clone()]).trim().to_owned(),
             cites: vec![index],
             support: Support::Quoted,
             begins_line: index > 0,

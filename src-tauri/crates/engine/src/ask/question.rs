@@ -249,10 +249,7 @@ fn date_at(text: &str) -> Option<(usize, String)> {
         |text: &str| text.find(|c: char| !c.is_alphanumeric() && c != '-').unwrap_or(text.len());
     let first = word(text);
     let is_year = |text: &str| {
-        text.len() == 4
-            && text.bytes().all(|b| b.is_ascii_digit())
-            && text >= "1900"
-            && text < "2200"
+        text.len() == 4 && text.parse::<u16>().is_ok_and(|year| (1900..2200).contains(&year))
     };
     if is_year(&text[..first]) {
         return Some((first, text[..first].to_owned()));
