@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
-use commonplace_tests::filled::{fill, is_held_out};
+use commonplace_tests::filled::{fill, is_held_out, open, settle};
 use commonplace_tests::shared_data;
 use commonplace_tests::trec::{JudgedSet, Topic, read_lines};
 use engine::{AskRequest, Engine, Found};
@@ -38,6 +38,9 @@ struct Args {
     /// Print the questions that are answered from the wrong passage or wrongly refused
     #[arg(long)]
     misses: bool,
+    /// Only tell the times of questions over the notes of this data folder
+    #[arg(long, value_name = "DIR")]
+    times_in: Option<PathBuf>,
     /// Fill the store anew instead of using that of an earlier run
     #[arg(long)]
     fresh: bool,
@@ -92,6 +95,18 @@ async fn main() -> Result<()> {
         return Ok(());
     };
     let set = JudgedSet::read(&dir)?;
+    if let Some(folder) = &args.times_in {
+        let engine = open(folder, true).await?;
+        settle(&engine, true).await?;
+        ask(&engine, "warm up").await?;
+        let mut took = Vec::new();
+        for topic in set.topics.iter().take(args.limit.unwrap_or(200)) {
+            took.push(ask(&engine, &topic.text).await?.took);
+        }
+        println!("{} notes", engine.status_now().await?.notes);
+        print_times(took);
+        return Ok(engine.close().await?);
+    }
     let rows: Vec<Answers> = read_lines(&dir.join("answers.jsonl"))?;
     let mut answers: HashMap<String, Vec<String>> =
         rows.into_iter().map(|row| (row.id, row.answers)).collect();
@@ -139,14 +154,7 @@ async fn main() -> Result<()> {
             .collect();
         report(part, &of_part);
     }
-    let mut took: Vec<Duration> = asked.iter().map(|asked| asked.found.took).collect();
-    took.sort();
-    let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize].as_secs_f64() * 1000.0;
-    println!(
-        "time of a question before any model writes: p50 {:.1} ms, p95 {:.1} ms",
-        at(0.5),
-        at(0.95)
-    );
+    print_times(asked.iter().map(|asked| asked.found.took).collect());
     let quotes: usize = asked.iter().map(|asked| asked.found.quotes.len()).sum();
     let firsts: Vec<usize> = asked
         .iter()
@@ -183,6 +191,19 @@ async fn foreign_topics(engine: &Engine) -> Result<Option<(usize, usize)>> {
         refused += usize::from(!ask(engine, &topic.text).await?.answered);
     }
     Ok(Some((refused, of)))
+}
+
+fn print_times(mut took: Vec<Duration>) {
+    took.sort();
+    let at = |share: f64| {
+        took.get((took.len().saturating_sub(1) as f64 * share) as usize)
+            .map_or(0.0, |took| took.as_secs_f64() * 1000.0)
+    };
+    println!(
+        "time of a question before any model writes: p50 {:.1} ms, p95 {:.1} ms",
+        at(0.5),
+        at(0.95)
+    );
 }
 
 async fn ask(engine: &Engine, question: &str) -> Result<Found> {

@@ -147,6 +147,8 @@ pub(crate) struct Ranked {
     no_words: bool,
     /// Whose chunks the list by meaning is of.
     model: Option<String>,
+    /// What the list by meaning is near to.
+    pub(crate) vector: Option<Vec<f32>>,
 }
 
 pub(crate) async fn search(
@@ -318,11 +320,12 @@ pub(crate) async fn rank_as(
             Err(error) => return Err(error.into()),
         }
     }
-    let mut meaning = Vec::new();
+    let (mut meaning, mut vector) = (Vec::new(), None);
     if let Some(task) = meaning_task {
         match task.await.map_err(Error::internal)? {
             Ok(list) => {
                 meaning = list.notes;
+                vector = Some(list.vector);
                 degraded = degraded.or(list.incomplete);
             }
             Err(error) if error.code == Code::Cancelled => return Err(error),
@@ -354,6 +357,7 @@ pub(crate) async fn rank_as(
             corrected,
             no_words,
             model: None,
+            vector: None,
         });
     }
     let unrelated = serving.unrelated();
@@ -404,6 +408,7 @@ pub(crate) async fn rank_as(
         corrected,
         no_words,
         model: serving.model.ready().map(|model| model.model_id().to_owned()),
+        vector,
     })
 }
 
@@ -436,6 +441,7 @@ enum Near<'a> {
 
 struct MeaningList {
     notes: Vec<ByMeaning>,
+    vector: Vec<f32>,
     incomplete: Option<String>,
 }
 
@@ -487,7 +493,7 @@ fn meaning_list(
     });
     let mut notes = fuse::best_per_note(&hits);
     notes.retain(|hit| Some(hit.note) != itself);
-    Ok(MeaningList { notes, incomplete })
+    Ok(MeaningList { notes, vector, incomplete })
 }
 
 /// What a query in a language that the model was not taught has to expect.

@@ -71,7 +71,7 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
-    /// Measure answers on a judged set with `answers.jsonl` and `unanswerable.jsonl`: `eval-ask [DIR] [--fit] [--misses]`.
+    /// Measure answers on a judged set with `answers.jsonl` and `unanswerable.jsonl`: `eval-ask [DIR] [--misses] [--features FILE] [--times-in DIR]`.
     #[command(disable_help_flag = true)]
     EvalAsk {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

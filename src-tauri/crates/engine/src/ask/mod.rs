@@ -163,13 +163,13 @@ async fn look_up(
     let best = ranked.fused.iter().map(|hit| hit.score).fold(f32::EPSILON, f32::max);
     let notes: Vec<(NoteId, f32)> =
         ranked.fused.iter().take(NOTES).map(|hit| (hit.note, hit.score / best)).collect();
-    let task = (inner.clone(), question.clone(), token.clone());
+    let task = (inner.clone(), question.clone(), ranked.vector, token.clone());
     let limit = if request.limit == 0 { QUOTES } else { request.limit };
     let span = tracing::debug_span!("judge passages");
     let mut found = tokio::task::spawn_blocking(move || {
         let _in_span = span.entered();
-        let (inner, question, token) = task;
-        judge(&inner, &question, &query, &notes, limit, &token)
+        let (inner, question, target, token) = task;
+        judge(&inner, &question, &query, &notes, target, limit, &token)
     })
     .await
     .map_err(Error::internal)??;
@@ -184,13 +184,13 @@ fn judge(
     question: &Question,
     query: &note::Query,
     ranked: &[(NoteId, f32)],
+    target: Option<Vec<f32>>,
     limit: usize,
     token: &CancellationToken,
 ) -> Result<Found> {
     let ids: Vec<NoteId> = ranked.iter().map(|(id, _)| *id).collect();
     let notes = inner.store.read(|read| read.notes(&ids))?;
     let model = inner.serving().model.ready();
-    let target = model.as_ref().map(|model| model.embed_query(&question.text)).transpose()?;
     let mut reader = WordReader::default();
     let language = reader.language_of(&question.text);
     let words = reader.read(&question.text, language);
