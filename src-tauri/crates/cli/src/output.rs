@@ -184,7 +184,8 @@ pub(crate) fn print_answer(out: &mut dyn Write, answer: &Answer, has_model: bool
         eprintln!("No language model is set up: these are your notes' own words.");
     }
     if !found.answered {
-        writeln!(out, "Not in your notes. The nearest passages:")?;
+        let nearest = if found.quotes.is_empty() { "" } else { " The nearest passages:" };
+        writeln!(out, "Not in your notes.{nearest}")?;
     }
     for claim in &answer.claims {
         let numbers: String = claim.cites.iter().map(|cite| format!("[{}]", cite + 1)).collect();

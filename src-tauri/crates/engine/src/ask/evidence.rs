@@ -304,7 +304,9 @@ impl Judged<'_> {
         let near = &self.sentences[from..self.sentences.len().min(best + 2)];
         let folded =
             |text: &str| near.iter().any(|(_, words)| words.iter().any(|word| word.folded == text));
-        let opposite = asked.said.iter().any(|word| !folded(word) && has_opposite(word, &folded));
+        let only_there = |text: &str| folded(text) && !asked.said.iter().any(|said| said == text);
+        let opposite =
+            asked.said.iter().any(|word| !folded(word) && has_opposite(word, &only_there));
         found.opposite = f32::from(u8::from(opposite));
         let lacking = asked.extremes.iter().filter(|word| !folded(word)).count();
         found.extremes = lacking as f32;

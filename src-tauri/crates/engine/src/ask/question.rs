@@ -98,7 +98,9 @@ impl Question {
         let query = note::parse(asked, false, clock);
         let is_filter = |chip: &&Chip| {
             let text = &asked[chip.range.clone()];
-            chip.hint.is_none() && !text.starts_with(['"', '“', '”', '„'])
+            // In a sentence, "NOT" is only said loudly.
+            let said = text.starts_with(['"', '“', '”', '„']) || text.starts_with("NOT");
+            chip.hint.is_none() && !said
         };
         let mut plain = String::with_capacity(asked.len());
         let (mut filters, mut chips) = (Vec::new(), Vec::new());
