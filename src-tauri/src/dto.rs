@@ -425,6 +425,174 @@ impl From<engine::Duplicates> for Duplicates {
     }
 }
 
+/// A question that was asked before in the same conversation, and its answer as it was shown.
+#[derive(Clone, Debug, Deserialize, TS)]
+#[ts(export)]
+pub(crate) struct Turn {
+    question: String,
+    answer: String,
+}
+
+#[derive(Clone, Debug, Deserialize, TS)]
+#[ts(export)]
+pub(crate) struct AskRequest {
+    /// The page's own name of this question: progress and `cancel_ask` go by it.
+    pub(crate) name: String,
+    question: String,
+    /// The conversation so far, oldest first.
+    before: Vec<Turn>,
+}
+
+impl From<AskRequest> for (engine::AskRequest, Vec<engine::Turn>) {
+    fn from(request: AskRequest) -> Self {
+        let asked =
+            engine::AskRequest { question: request.question, ..engine::AskRequest::default() };
+        let turn = |turn: Turn| engine::Turn { question: turn.question, answer: turn.answer };
+        (asked, request.before.into_iter().map(turn).collect())
+    }
+}
+
+/// A passage of a note, as it stands there.
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct Quote {
+    #[ts(type = "number")]
+    note: i64,
+    title: String,
+    notebook: String,
+    heading_path: String,
+    #[ts(type = "number")]
+    updated: i64,
+    /// In the note's body.
+    range: (usize, usize),
+    text: String,
+    /// The sentence of the text that answers best.
+    best: (usize, usize),
+}
+
+/// The passages that were found for a question.
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct Found {
+    /// Best first.
+    quotes: Vec<Quote>,
+    /// False: these are only the nearest.
+    answered: bool,
+    /// Filters in the question.
+    chips: Vec<String>,
+    /// A period that was read from plain words, as a filter.
+    period: Option<String>,
+    degraded: Option<String>,
+    took_ms: f64,
+}
+
+impl From<engine::Found> for Found {
+    fn from(found: engine::Found) -> Self {
+        let quote = |quote: engine::Quote| Quote {
+            note: quote.note.0,
+            best: utf16(&quote.text, std::slice::from_ref(&quote.best))
+                .first()
+                .copied()
+                .unwrap_or_default(),
+            title: quote.title,
+            notebook: quote.notebook,
+            heading_path: quote.heading_path,
+            updated: quote.updated.0,
+            range: quote.place,
+            text: quote.text,
+        };
+        Found {
+            quotes: found.quotes.into_iter().map(quote).collect(),
+            answered: found.answered,
+            chips: found.chips,
+            period: found.period,
+            degraded: found.degraded,
+            took_ms: found.took.as_secs_f64() * 1000.0,
+        }
+    }
+}
+
+/// What stands behind a sentence of an answer: it is quoted, a passage says so, or nothing does.
+#[derive(Clone, Copy, Debug, Serialize, TS)]
+#[ts(export)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Support {
+    Quoted,
+    Said,
+    None,
+}
+
+/// One sentence of an answer.
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct Claim {
+    text: String,
+    /// Places among the quotes, from 0.
+    cites: Vec<usize>,
+    support: Support,
+    begins_line: bool,
+}
+
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct Answer {
+    found: Found,
+    claims: Vec<Claim>,
+    /// The language model that wrote it; null: the sentences are those of the notes.
+    model: Option<String>,
+    /// Why the model did not write it.
+    failure: Option<String>,
+}
+
+impl From<engine::Answer> for Answer {
+    fn from(answer: engine::Answer) -> Self {
+        let claim = |claim: engine::Claim| Claim {
+            text: claim.text,
+            cites: claim.cites,
+            support: match claim.support {
+                engine::Support::Quoted => Support::Quoted,
+                engine::Support::Said => Support::Said,
+                engine::Support::None => Support::None,
+            },
+            begins_line: claim.begins_line,
+        };
+        Answer {
+            found: answer.found.into(),
+            claims: answer.claims.into_iter().map(claim).collect(),
+            model: answer.model,
+            failure: answer.failure,
+        }
+    }
+}
+
+/// News of a question that is being answered; what is null is not new.
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct AnswerProgress {
+    name: String,
+    found: Option<Found>,
+    /// The model answers so many others first.
+    waiting: Option<usize>,
+    /// What the model wrote on.
+    text: Option<String>,
+}
+
+impl AnswerProgress {
+    pub(crate) fn new(name: &str, progress: engine::AnswerProgress) -> AnswerProgress {
+        let name = name.to_owned();
+        let nothing = AnswerProgress { name, found: None, waiting: None, text: None };
+        match progress {
+            engine::AnswerProgress::Found(found) => {
+                AnswerProgress { found: Some((*found).into()), ..nothing }
+            }
+            engine::AnswerProgress::Waiting(count) => {
+                AnswerProgress { waiting: Some(count), ..nothing }
+            }
+            engine::AnswerProgress::Text(text) => AnswerProgress { text: Some(text), ..nothing },
+        }
+    }
+}
+
 #[derive(Clone, Debug, Serialize, TS)]
 #[ts(export)]
 pub(crate) struct Chip {

@@ -5,13 +5,16 @@ use tauri::{AppHandle, Emitter};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::MAIN;
-use crate::dto::{ExportProgress, ImportStatus, IndexStatus, NotesChanged, WatchedFolder};
+use crate::dto::{
+    AnswerProgress, ExportProgress, ImportStatus, IndexStatus, NotesChanged, WatchedFolder,
+};
 
 pub(crate) const NOTES_CHANGED: &str = "notes-changed";
 pub(crate) const INDEX_STATUS: &str = "index-status";
 pub(crate) const IMPORT_PROGRESS: &str = "import-progress";
 pub(crate) const WATCHED_FOLDERS: &str = "watched-folders";
 pub(crate) const EXPORT_PROGRESS: &str = "export-progress";
+const ANSWER_PROGRESS: &str = "answer-progress";
 const DUPLICATES_PROGRESS: &str = "duplicates-progress";
 pub(crate) const OPEN_NOTE: &str = "open-note";
 pub(crate) const QUICK_SHOWN: &str = "quick-shown";
@@ -27,6 +30,11 @@ fn emit<T: serde::Serialize + Clone>(app: &AppHandle, event: &str, payload: T) {
 
 pub(crate) fn export_progress(app: &AppHandle, progress: ExportProgress) {
     emit(app, EXPORT_PROGRESS, progress);
+}
+
+/// The passages of a question, or what a model writes on.
+pub(crate) fn answer_progress(app: &AppHandle, progress: AnswerProgress) {
+    emit(app, ANSWER_PROGRESS, progress);
 }
 
 /// How far the search for duplicates is, 0 to 1.

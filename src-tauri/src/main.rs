@@ -98,6 +98,7 @@ fn main() -> anyhow::Result<()> {
         .plugin(tauri_plugin_opener::init())
         .plugin(tauri_plugin_clipboard_manager::init())
         .manage(slot)
+        .manage(commands::ask::Questions::default())
         .manage(commands::exports::RunningExport::default())
         .manage(Hotkey::default())
         .register_asynchronous_uri_scheme_protocol("attachment", attachments::serve)
@@ -175,6 +176,9 @@ fn main() -> anyhow::Result<()> {
             commands::search::forget_queries,
             commands::search::find_duplicates,
             commands::search::cancel_duplicates,
+            commands::ask::ask,
+            commands::ask::cancel_ask,
+            commands::ask::get_generator,
             commands::imports::start_import,
             commands::imports::list_imports,
             commands::imports::get_import_items,

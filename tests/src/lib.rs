@@ -6,6 +6,7 @@ use std::path::PathBuf;
 pub mod bare_onnx;
 pub mod crash;
 pub mod desk;
+pub mod filled;
 pub mod measure;
 pub mod mixed;
 pub mod processes;

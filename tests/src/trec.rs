@@ -45,7 +45,11 @@ impl JudgedSet {
     }
 }
 
-fn read_lines<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Vec<T>> {
+/// The rows of a JSON-lines file.
+///
+/// # Errors
+/// The file cannot be read, or a line is not of that form.
+pub fn read_lines<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<Vec<T>> {
     let file = File::open(path).with_context(|| path.display().to_string())?;
     let mut rows = Vec::new();
     for (number, line) in BufReader::new(file).lines().enumerate() {

@@ -25,6 +25,7 @@ export function commandsOf(w: Workspace, screen: { cyclePanes: (step: number) =>
       if (content?.kind === "note") void w.trash([content.noteId]);
     }),
     command("new-search", "New search tab", "Tabs", ["Mod+T", "Mod+Shift+F"], front(() => void w.tabs.add({ kind: "search", text: "", mode: "both" }))),
+    command("ask", "Ask your notes", "Tabs", ["Mod+Shift+A"], front(() => w.openAsk(""))),
     command("close-tab", "Close tab", "Tabs", ["Mod+W"], front(() => w.tabs.activeId && w.tabs.close(w.tabs.activeId))),
     command("reopen-tab", "Reopen closed tab", "Tabs", ["Mod+Shift+T"], front(() => void w.tabs.reopen())),
     command("next-tab", "Next tab", "Tabs", ["Ctrl+Tab", "Mod+Tab", "Mod+PageDown"], front(() => w.tabs.cycle(1))),

@@ -141,6 +141,16 @@ export class Workspace {
     this.tabs.add({ kind: "search", text, mode });
   }
 
+  /** A tab to ask in; one that has not been asked anything yet is used first. */
+  openAsk(text: string): void {
+    const front = this.tabs.active;
+    if (front?.content.kind === "ask" && front.content.asked.length === 0) {
+      if (text !== "") front.content.text = text;
+      return;
+    }
+    this.tabs.add({ kind: "ask", text, asked: [] });
+  }
+
   openRow(row: TreeRow, newTab: boolean): void {
     const open = (content: TabContent): void => {
       // One list tab follows the sidebar, unless the person asks for another.

@@ -1,5 +1,6 @@
 //! What the page may ask for: each command translates, calls the engine once, translates back.
 
+pub(crate) mod ask;
 pub(crate) mod exports;
 pub(crate) mod folders;
 pub(crate) mod imports;

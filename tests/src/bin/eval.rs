@@ -11,15 +11,13 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, ValueEnum};
+use commonplace_tests::filled::{fill, is_held_out, kept, open, settle};
 use commonplace_tests::trec::{
     JudgedSet, Judgements, Measures, baselines, confidence, score_all, with_typo,
 };
-use commonplace_tests::{model_dir, shared_data, synthetic, workspace};
-use engine::{
-    Engine, ImportRequest, ImportState, IndexState, Mode, ModelSource, Options, ProbeKind,
-    SearchRequest,
-};
-use note::{NoteDraft, NoteId};
+use commonplace_tests::{shared_data, workspace};
+use engine::{Engine, ImportRequest, ImportState, Mode, ProbeKind, SearchRequest};
+use note::NoteId;
 use tokio_util::sync::CancellationToken;
 
 #[derive(Parser)]
@@ -102,8 +100,6 @@ struct Row {
     ndcg10_between: (f64, f64),
 }
 
-/// Notes given to the store at a time.
-const BATCH: usize = 256;
 /// How deep a run is: what R@100 needs.
 const DEPTH: usize = 100;
 /// Searches at the same time: as many as the engine computes.
@@ -130,7 +126,7 @@ async fn main() -> Result<()> {
     );
     for dir in &dirs {
         let set = JudgedSet::read(dir)?;
-        let (engine, ids) = fill(dir, &set, &modes, args.fresh).await?;
+        let (engine, ids) = fill(dir, &set, needs_meaning(&modes), args.fresh).await?;
         let engine = Arc::new(engine);
         let mut by_mode: Vec<(ModeArg, Vec<Measures>)> = Vec::new();
         for &mode in &modes {
@@ -211,11 +207,6 @@ fn folders_in(shared: &str) -> Result<Vec<PathBuf>> {
     found.retain(|path| path.is_dir());
     found.sort();
     Ok(found)
-}
-
-/// Every other query, whatever else is in its set: by a digest of its name.
-fn is_held_out(query: &str) -> bool {
-    blake3::hash(query.as_bytes()).as_bytes()[0] & 1 == 1
 }
 
 fn report(set: &JudgedSet, mode: ModeArg, part: &'static str, scores: &[Measures]) -> Row {
@@ -306,82 +297,9 @@ async fn with_typos(
     Ok(Some(scores))
 }
 
-/// The folder of a store that is kept between runs, under a name that says what is in it.
-fn kept(name: &str, content: &blake3::Hash, fresh: bool) -> Result<PathBuf> {
-    let folder =
-        synthetic::home()?.join("eval").join(format!("{name}-{}", &content.to_hex()[..16]));
-    if fresh && folder.exists() {
-        std::fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
-    }
-    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-    Ok(folder)
-}
-
-/// Opens a store; words alone need no model, and no wait for it.
-async fn open(folder: &Path, modes: &[ModeArg]) -> Result<Engine> {
-    let model = match modes == [ModeArg::Words] {
-        true => ModelSource::None,
-        false => {
-            ModelSource::Dir(model_dir().context("no model is installed: run cargo xtask setup")?)
-        }
-    };
-    let engine = Engine::open(Options { eager: true, ..Options::new(folder, model) }).await?;
-    if engine.read_only() {
-        bail!("{} is in use by another run", folder.display());
-    }
-    Ok(engine)
-}
-
-/// Waits until the indexes that the modes need hold everything.
-async fn settle(engine: &Engine, modes: &[ModeArg]) -> Result<()> {
-    let status = engine.settled().await?;
-    let by_words_only = modes == [ModeArg::Words];
-    if status.words_state != IndexState::Ready
-        || (!by_words_only && status.meaning_state != IndexState::Ready)
-    {
-        bail!("the indexes are not ready: {}", status.message.unwrap_or_default());
-    }
-    Ok(())
-}
-
-/// A store that holds the corpus as notes, and which note is which document. It is kept for later
-/// runs: SQLite keeps the vectors, and the engine makes indexes anew that are of an older form.
-async fn fill(
-    dir: &Path,
-    set: &JudgedSet,
-    modes: &[ModeArg],
-    fresh: bool,
-) -> Result<(Engine, HashMap<NoteId, String>)> {
-    let corpus = std::fs::read(dir.join("corpus.jsonl"))?;
-    let folder = kept(&set.name, &blake3::hash(&corpus), fresh)?;
-    let known = folder.join("documents.json");
-    if !known.exists() && folder.join("store.db").exists() {
-        // The saving was cut short.
-        return Box::pin(fill(dir, set, modes, true)).await;
-    }
-    let engine = open(&folder, modes).await?;
-    let mut ids: HashMap<NoteId, String> = HashMap::with_capacity(set.corpus.len());
-    if known.exists() {
-        let stored: Vec<(i64, String)> = serde_json::from_slice(&std::fs::read(&known)?)?;
-        ids.extend(stored.into_iter().map(|(note, document)| (NoteId(note), document)));
-    } else {
-        for batch in set.corpus.chunks(BATCH) {
-            let drafts = batch
-                .iter()
-                .map(|document| NoteDraft {
-                    title: document.title.lines().collect::<Vec<_>>().join(" "),
-                    body: document.text.clone(),
-                    ..NoteDraft::default()
-                })
-                .collect();
-            let saved = engine.save_notes(drafts).await?;
-            ids.extend(saved.iter().map(|saved| saved.id).zip(batch.iter().map(|d| d.id.clone())));
-        }
-        let stored: Vec<(i64, &String)> = ids.iter().map(|(note, id)| (note.0, id)).collect();
-        std::fs::write(&known, serde_json::to_vec(&stored)?)?;
-    }
-    settle(&engine, modes).await?;
-    Ok((engine, ids))
+/// Words alone need no model, and no wait for it.
+fn needs_meaning(modes: &[ModeArg]) -> bool {
+    modes != [ModeArg::Words]
 }
 
 type Run = Vec<(String, Vec<(String, f32)>)>;
@@ -499,7 +417,7 @@ async fn imported(dir: &Path, modes: &[ModeArg], fresh: bool) -> Result<Engine> 
         }
     }
     let name = dir.file_name().unwrap_or_default().to_string_lossy();
-    let engine = open(&kept(&name, &hasher.finalize(), fresh)?, modes).await?;
+    let engine = open(&kept(&name, &hasher.finalize(), fresh)?, needs_meaning(modes)).await?;
     if engine.status_now().await?.notes == 0 {
         let request = ImportRequest { roots: vec![dir.to_owned()], ..ImportRequest::default() };
         let id = engine.import(request).await?;
@@ -508,6 +426,6 @@ async fn imported(dir: &Path, modes: &[ModeArg], fresh: bool) -> Result<Engine> 
             bail!("{}: {}", dir.display(), ended.error.unwrap_or_default());
         }
     }
-    settle(&engine, modes).await?;
+    settle(&engine, needs_meaning(modes)).await?;
     Ok(engine)
 }

@@ -1,9 +1,11 @@
 /** The whole Api in memory, for a browser with no shell: sample notes, substring search, imports that progress by themselves.
- *  The address picks a situation: ?first (first run), ?folders (watched folders, one of them emptied), ?notes=5000, ?fail=listNotes,search (those calls reject), ?degraded, ?badmodel (a folder that does not fit), ?slow=ms. */
+ *  The address picks a situation: ?first (first run), ?folders (watched folders, one of them emptied), ?notes=5000, ?fail=listNotes,search (those calls reject), ?degraded, ?llm (a language model is set up), ?badmodel (a folder that does not fit), ?slow=ms. */
 import { sampleNotes } from "./fake-notes";
+import { FakeAsk } from "./fake-ask";
 import { fakeDiagnostics } from "./fake-diagnostics";
 import { fakeCount, fakeFacets, fakeMatches, fakePassages, fakeSearch, type Searchable } from "./fake-search";
 import type {
+  AnswerProgress,
   Api,
   ApiError,
   Attachment,
@@ -101,6 +103,9 @@ export function fakeApi(): Api {
   const opened = new Listeners<{ id: NoteId; query: string }>();
   const quickShown = new Listeners<void>();
   const duplicatesProgress = new Listeners<number>();
+  const answerProgress = new Listeners<AnswerProgress>();
+  const asking = new FakeAsk();
+  const generator = params.has("llm") ? "a model on this computer" : null;
   const fileDrop = new Listeners<{ kind: "over" | "drop" | "leave"; paths: string[]; x: number; y: number }>();
   let nextId = 1;
   let seq = 0;
@@ -622,6 +627,9 @@ export function fakeApi(): Api {
       return duplicates();
     },
     cancelDuplicates: async () => cancelDuplicates(),
+    ask: (request) => asking.ask(request, alive(), generator, 15 + slow, (news) => answerProgress.emit(news)),
+    cancelAsk: async (name) => asking.cancel(name),
+    getGenerator: async () => generator,
     startImport: async (paths, notebook) => {
       const items: ImportItem[] = paths.flatMap((path): ImportItem[] => {
         if (/\.\w+$/.test(path)) return [{ path, state: "pending", reason: null, note: null }];
@@ -778,6 +786,7 @@ export function fakeApi(): Api {
     onExportProgress: exportProgress.add,
     onFolders: foldersChanged.add,
     onDuplicatesProgress: duplicatesProgress.add,
+    onAnswerProgress: answerProgress.add,
     onOpenNote: opened.add,
     onCloseRequested: () => () => undefined,
     onQuickShown: quickShown.add,

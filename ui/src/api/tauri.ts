@@ -2,7 +2,7 @@
 import { invoke, type InvokeArgs, type InvokeOptions } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
 import { getCurrentWebview } from "@tauri-apps/api/webview";
-import type { Api, ApiError, Unlisten } from "./types";
+import type { AnswerProgress, Api, ApiError, Unlisten } from "./types";
 
 /** Whatever the shell rejects with becomes an ApiError, so that callers need to know one shape only. */
 async function call<T>(command: string, args?: InvokeArgs, options?: InvokeOptions): Promise<T> {
@@ -80,6 +80,9 @@ export function tauriApi(): Api {
     forgetQueries: () => call("forget_queries"),
     findDuplicates: () => call("find_duplicates"),
     cancelDuplicates: () => call("cancel_duplicates"),
+    ask: (request) => call("ask", { request }),
+    cancelAsk: (name) => call("cancel_ask", { name }),
+    getGenerator: () => call("get_generator"),
     listImports: () => call("list_imports"),
     getImportItems: (id, state, offset, limit) => call("get_import_items", { id, state, offset, limit }),
     cancelImport: (id) => call("cancel_import", { id }),
@@ -133,6 +136,7 @@ export function tauriApi(): Api {
     onExportProgress: (f) => on("export-progress", f),
     onFolders: (f) => on("watched-folders", f),
     onDuplicatesProgress: (f) => on<number>("duplicates-progress", f),
+    onAnswerProgress: (f) => on<AnswerProgress>("answer-progress", f),
     onOpenNote: (f) => on("open-note", f),
     onCloseRequested: (f) => on<null>("close-requested", () => f()),
     onQuickShown: (f) => on<null>("quick-shown", () => f()),

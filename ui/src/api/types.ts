@@ -21,6 +21,14 @@ import type { TextMatches } from "./generated/TextMatches";
 import type { PastQuery } from "./generated/PastQuery";
 import type { Duplicate } from "./generated/Duplicate";
 import type { Duplicates } from "./generated/Duplicates";
+import type { Turn } from "./generated/Turn";
+import type { AskRequest } from "./generated/AskRequest";
+import type { Quote } from "./generated/Quote";
+import type { Found } from "./generated/Found";
+import type { Support } from "./generated/Support";
+import type { Claim } from "./generated/Claim";
+import type { Answer } from "./generated/Answer";
+import type { AnswerProgress } from "./generated/AnswerProgress";
 import type { FacetsRequest } from "./generated/FacetsRequest";
 import type { FacetCount } from "./generated/FacetCount";
 import type { Facets } from "./generated/Facets";
@@ -83,6 +91,14 @@ export type {
   PastQuery,
   Duplicate,
   Duplicates,
+  Turn,
+  AskRequest,
+  Quote,
+  Found,
+  Support,
+  Claim,
+  Answer,
+  AnswerProgress,
   FacetsRequest,
   FacetCount,
   Facets,
@@ -169,6 +185,11 @@ export interface Api {
   /** Groups of nearly identical notes; rejects with `busy` after cancelDuplicates. */
   findDuplicates(): Promise<Duplicates>;
   cancelDuplicates(): Promise<void>;
+  /** Answers a question from the notes; onAnswerProgress tells what happens until then. Rejects with `busy` after cancelAsk. */
+  ask(request: AskRequest): Promise<Answer>;
+  cancelAsk(name: string): Promise<void>;
+  /** What the language model that writes answers is called; null: answers are sentences of the notes. */
+  getGenerator(): Promise<string | null>;
   listImports(): Promise<ImportStatus[]>;
   getImportItems(id: number, state: string | null, offset: number, limit: number): Promise<ImportItems>;
   cancelImport(id: number): Promise<void>;
@@ -239,6 +260,7 @@ export interface Api {
   onFolders(f: (folders: WatchedFolder[]) => void): Unlisten;
   /** How far findDuplicates is, 0 to 1. */
   onDuplicatesProgress(f: (share: number) => void): Unlisten;
+  onAnswerProgress(f: (news: AnswerProgress) => void): Unlisten;
   onOpenNote(f: (e: { id: NoteId; query: string }) => void): Unlisten;
   onCloseRequested(f: () => void): Unlisten;
   onQuickShown(f: () => void): Unlisten;

@@ -43,6 +43,8 @@ function readContent(value: unknown): TabContent | null {
   switch (value.kind) {
     case "search":
       return { kind: "search", text: text(value.text), mode: oneOf(value.mode, MODES, "both") };
+    case "ask":
+      return { kind: "ask", text: text(value.text), asked: (Array.isArray(value.asked) ? value.asked : []).filter((question): question is string => typeof question === "string") };
     case "note":
       return typeof value.noteId === "number" ? { kind: "note", noteId: value.noteId, query: "" } : null;
     case "list":

@@ -6,6 +6,7 @@ export type TabContent =
   | { kind: "search"; text: string; mode: Mode }
   | { kind: "note"; noteId: NoteId; query: string; passage?: [number, number] }
   | { kind: "list"; view: ListRequest["view"]; name: string; sort: ListRequest["sort"] }
+  | { kind: "ask"; text: string; asked: string[] }
   | { kind: "tasks" }
   | { kind: "imports"; importId: number | null }
   | { kind: "duplicates" }
@@ -71,6 +72,8 @@ function labelOf(content: TabContent, title: string): string {
     case "list":
       if (content.view === "notebook") return content.name.split("/").pop() || "No notebook";
       return content.view === "tag" ? `#${content.name}` : VIEWS[content.view];
+    case "ask":
+      return content.asked.at(-1) ?? "Ask your notes";
     case "tasks":
       return "Tasks";
     case "imports":

@@ -59,6 +59,21 @@ const screens = {
     await page.locator("[role=treeitem]", { hasText: "Imports" }).click();
     await page.locator(".file").first().waitFor();
   },
+  ask: async (page) => {
+    await page.keyboard.press("Control+Shift+A");
+    await page.keyboard.type("How much deposit does the landlord hold?");
+    await page.keyboard.press("Enter");
+    await page.getByText("In your notes’ own words.").waitFor();
+    await page.getByRole("button", { name: /passages?$/ }).click();
+    await page.getByRole("button", { name: /^Passage 1:/ }).focus();
+    await page.getByRole("tooltip").waitFor();
+  },
+  "not in the notes": async (page) => {
+    await page.keyboard.press("Control+Shift+A");
+    await page.keyboard.type("What deposit did the zookeeper pay for penguins and giraffes?");
+    await page.keyboard.press("Enter");
+    await page.getByText("Not in your notes.").waitFor();
+  },
   settings: async (page) => page.keyboard.press("Control+,"),
   diagnostics: async (page) => {
     await page.keyboard.press("Control+Shift+P");

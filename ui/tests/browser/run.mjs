@@ -1,5 +1,6 @@
 import { run } from "./harness.mjs";
 import "./access.mjs";
+import "./ask.mjs";
 import "./folders.mjs";
 import "./finding.mjs";
 import "./library.mjs";

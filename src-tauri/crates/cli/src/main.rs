@@ -11,10 +11,10 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use engine::{
-    Engine, ExportFormat, ExportNotes, ExportProgress, Findability, FolderAnswer, FolderId,
-    FolderState, FolderWatch, ImportId, ImportRequest, ImportState, IndexState, ItemState,
-    ListFilter, ListSort, ModelSource, OnChange, Options, ProbeKind, Reader, SearchRequest, View,
-    draft_of,
+    AnswerProgress, AskRequest, Engine, ExportFormat, ExportNotes, ExportProgress, Findability,
+    FolderAnswer, FolderId, FolderState, FolderWatch, ImportId, ImportRequest, ImportState,
+    IndexState, ItemState, ListFilter, ListSort, ModelSource, OnChange, Options, ProbeKind, Reader,
+    SearchRequest, View, draft_of,
 };
 use note::{NoteDraft, NoteId};
 use tokio_util::sync::CancellationToken;
@@ -63,6 +63,8 @@ enum Task {
     },
     /// Search by words, by meaning, or both
     Search(Search),
+    /// Answer a question from the notes, with the passages that say so
+    Ask(Ask),
     /// Make a note; the text comes from the arguments or from standard input
     New {
         text: Vec<String>,
@@ -240,6 +242,19 @@ struct Search {
 }
 
 #[derive(Args)]
+struct Ask {
+    /// In plain words; filters of the query language may stand among them
+    #[arg(required = true)]
+    question: Vec<String>,
+    /// Passages that are shown
+    #[arg(long, default_value_t = 5)]
+    limit: usize,
+    /// Print one JSON object a line: the passages, what a language model writes as it writes it, the answer
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
 struct Eval {
     /// Search notes by their titles and by passages of them, and tell how far up each comes
     #[arg(long, required = true)]
@@ -354,6 +369,7 @@ async fn run(cli: Cli, reader: Reader) -> Result<std::result::Result<(), Incompl
         Task::Status { .. }
             | Task::Search(Search { mode: ModeArg::Both | ModeArg::Meaning, .. })
             | Task::Eval(Eval { mode: None | Some(ModeArg::Both | ModeArg::Meaning), .. })
+            | Task::Ask(_)
             | Task::Model { .. }
     );
     let model = if needs_model { ModelSource::Installed } else { ModelSource::None };
@@ -370,6 +386,11 @@ async fn run(cli: Cli, reader: Reader) -> Result<std::result::Result<(), Incompl
 }
 
 async fn work(engine: &Engine, task: Task) -> Result<std::result::Result<(), Incomplete>> {
+    if let Task::Ask(ask) = task {
+        // The answer is printed from where it is made, which a lock held here would not let.
+        ask_notes(engine, ask).await?;
+        return Ok(Ok(()));
+    }
     let mut out = std::io::stdout().lock();
     match task {
         Task::Import { mut paths, notebook, changed, resume, json } => {
@@ -574,7 +595,7 @@ async fn work(engine: &Engine, task: Task) -> Result<std::result::Result<(), Inc
             }
         }
         Task::Model { task } => model(engine, task, &mut out).await?,
-        Task::Quick => {}
+        Task::Ask(_) | Task::Quick => {}
     }
     Ok(Ok(()))
 }
@@ -777,6 +798,49 @@ async fn interrupted() {
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
     }
+}
+
+/// Answers as the answer comes: what a language model writes is printed piece by piece.
+async fn ask_notes(engine: &Engine, ask: Ask) -> Result<()> {
+    let mut out = std::io::stdout();
+    let request = AskRequest {
+        question: ask.question.join(" "),
+        limit: ask.limit,
+        wait_for_model: true,
+        ..AskRequest::default()
+    };
+    let question = request.question.clone();
+    let token = CancellationToken::new();
+    let mut failed = None;
+    let mut on = |progress: AnswerProgress| {
+        let printed = match (&progress, ask.json) {
+            (_, true) => {
+                output::print_line(&mut out, &output::progress_json(&progress)).map_err(Into::into)
+            }
+            (AnswerProgress::Text(text), false) => {
+                write!(out, "{text}").and_then(|()| out.flush()).map_err(Into::into)
+            }
+            (AnswerProgress::Waiting(count), false) => {
+                eprintln!("{count} questions wait for the model");
+                Ok(())
+            }
+            (AnswerProgress::Found(_), false) => Ok(()),
+        };
+        if let Err(error) = printed {
+            // Nobody reads on.
+            failed.get_or_insert(error);
+            token.cancel();
+        }
+    };
+    let answer = engine.answer(request, Vec::new(), token.clone(), &mut on).await;
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    let answer = answer?;
+    if ask.json {
+        return Ok(output::print_line(&mut out, &output::answer_json(&question, &answer))?);
+    }
+    Ok(output::print_answer(&mut out, &answer, engine.generator().is_some())?)
 }
 
 fn read_stdin() -> Result<String> {

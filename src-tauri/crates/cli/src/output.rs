@@ -4,8 +4,9 @@ use std::io::{IsTerminal, Result, Write};
 use std::ops::Range;
 
 use engine::{
-    AttachmentRef, Diagnostics, Engine, Findability, FolderState, FolderStatus, Hit, Hits,
-    ImportItem, ImportStatus, IndexState, IndexStatus, ProbeKind, Why,
+    Answer, AnswerProgress, AttachmentRef, Diagnostics, Engine, Findability, FolderState,
+    FolderStatus, Found, Hit, Hits, ImportItem, ImportStatus, IndexState, IndexStatus, ProbeKind,
+    Support, Why,
 };
 use note::{Note, NoteHead, Timestamp};
 use serde_json::{Value, json};
@@ -160,6 +161,105 @@ pub(crate) fn hits_json(query: &str, hits: &Hits) -> Value {
             "explanation": hit.explanation,
             "heading_path": hit.heading_path,
             "snippet": hit.snippet.text,
+        })).collect::<Vec<_>>(),
+    })
+}
+
+/// One JSON object on a line of its own.
+pub(crate) fn print_line(out: &mut dyn Write, value: &Value) -> Result<()> {
+    writeln!(out, "{value}")?;
+    out.flush()
+}
+
+/// The answer's sentences with the numbers of their passages, then the passages; what a language model wrote
+/// is printed already as it came, and is followed by what was found of it.
+pub(crate) fn print_answer(out: &mut dyn Write, answer: &Answer, has_model: bool) -> Result<()> {
+    let found = &answer.found;
+    if let Some(degraded) = &found.degraded {
+        eprintln!("{degraded}");
+    }
+    if let Some(failure) = &answer.failure {
+        eprintln!("The language model failed: {failure} These are your notes' own words.");
+    } else if !has_model {
+        eprintln!("No language model is set up: these are your notes' own words.");
+    }
+    if !found.answered {
+        let nearest = if found.quotes.is_empty() { "" } else { " The nearest passages:" };
+        writeln!(out, "Not in your notes.{nearest}")?;
+    }
+    for claim in &answer.claims {
+        let numbers: String = claim.cites.iter().map(|cite| format!("[{}]", cite + 1)).collect();
+        let doubt = if claim.support == Support::None { " (no passage says so)" } else { "" };
+        if answer.model.is_none() {
+            writeln!(out, "{} {numbers}", claim.text.replace('\n', " "))?;
+        } else if claim.support == Support::None {
+            writeln!(out, "\n{} {numbers}{doubt}", claim.text)?;
+        }
+    }
+    for (number, quote) in found.quotes.iter().enumerate() {
+        let mut source = quote.title.clone();
+        if !quote.heading_path.is_empty() {
+            source = format!("{source} › {}", quote.heading_path);
+        }
+        writeln!(
+            out,
+            "\n[{}] {source}  (note {}, {})",
+            number + 1,
+            quote.note,
+            date(quote.updated)
+        )?;
+        writeln!(out, "    {}", marked(&quote.text, std::slice::from_ref(&quote.best)))?;
+    }
+    Ok(())
+}
+
+/// What happens before the answer, as lines of JSON tell it.
+pub(crate) fn progress_json(progress: &AnswerProgress) -> Value {
+    match progress {
+        AnswerProgress::Found(found) => json!({ "event": "passages", "found": found_json(found) }),
+        AnswerProgress::Waiting(count) => json!({ "event": "waiting", "count": count }),
+        AnswerProgress::Text(text) => json!({ "event": "text", "text": text }),
+    }
+}
+
+fn found_json(found: &Found) -> Value {
+    json!({
+        "answered": found.answered,
+        "confidence": found.confidence,
+        "filters": found.chips,
+        "period": found.period,
+        "degraded": found.degraded,
+        "took_ms": found.took.as_secs_f64() * 1000.0,
+        "passages": found.quotes.iter().map(|quote| json!({
+            "note": quote.note.0,
+            "title": quote.title,
+            "notebook": quote.notebook,
+            "heading_path": quote.heading_path,
+            "created": iso(quote.created),
+            "updated": iso(quote.updated),
+            "bytes": [quote.range.start, quote.range.end],
+            "text": quote.text,
+            "best": &quote.text[quote.best.clone()],
+            "score": quote.score,
+        })).collect::<Vec<_>>(),
+    })
+}
+
+pub(crate) fn answer_json(question: &str, answer: &Answer) -> Value {
+    json!({
+        "event": "answer",
+        "question": question,
+        "answered": answer.found.answered,
+        "model": answer.model,
+        "failure": answer.failure,
+        "sentences": answer.claims.iter().map(|claim| json!({
+            "text": claim.text,
+            "passages": claim.cites.iter().map(|cite| cite + 1).collect::<Vec<_>>(),
+            "support": match claim.support {
+                Support::Quoted => "quoted",
+                Support::Said => "said",
+                Support::None => "none",
+            },
         })).collect::<Vec<_>>(),
     })
 }

@@ -11,6 +11,7 @@ use store::{Lane, Opens, Read, Store, StoreError, Write};
 use tokio::sync::{Notify, Semaphore, broadcast, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::ask::{self, Answer, AnswerProgress, AskRequest, Found, Generate, Turn};
 use crate::diagnostics::{Meters, Operation};
 use crate::duplicates::{self, Duplicates};
 use crate::error::{Code, Error, Result};
@@ -158,6 +159,7 @@ pub(crate) struct Inner {
     pub(crate) imports: Imports,
     pub(crate) reader: Reader,
     pub(crate) watch: Watch,
+    pub(crate) generator: ask::Generator,
     lock: Option<DataLock>,
 }
 
@@ -267,6 +269,7 @@ impl Engine {
             imports: Imports::default(),
             reader: options.reader,
             watch: Watch::default(),
+            generator: ask::Generator::default(),
             store,
             lock,
         });
@@ -613,6 +616,44 @@ impl Engine {
 
     pub async fn search(&self, request: SearchRequest, token: CancellationToken) -> Result<Hits> {
         search::search(&self.inner, request, token).await
+    }
+
+    /// The passages that answer a question in plain words, quoted as they stand in their notes.
+    ///
+    /// # Errors
+    /// [`Code::Cancelled`] within a moment after `token` is cancelled.
+    pub async fn find_answer(
+        &self,
+        request: AskRequest,
+        token: CancellationToken,
+    ) -> Result<Found> {
+        ask::find(&self.inner, request, token).await
+    }
+
+    /// Answers a question: by the language model that is set, from the passages found, or else by their own
+    /// sentences. `before`: the conversation so far. `on` is told what happens until then.
+    ///
+    /// # Errors
+    /// [`Code::Cancelled`] within a moment after `token` is cancelled. A model that fails is no error: the answer
+    /// says so.
+    pub async fn answer(
+        &self,
+        request: AskRequest,
+        before: Vec<Turn>,
+        token: CancellationToken,
+        on: &mut (dyn FnMut(AnswerProgress) + Send),
+    ) -> Result<Answer> {
+        ask::answer(&self.inner, request, before, token, on).await
+    }
+
+    /// The language model that writes answers from now on; none: answers are sentences of the notes.
+    pub fn set_generator(&self, model: Option<Arc<dyn Generate>>) {
+        self.inner.generator.set(model);
+    }
+
+    /// What the language model that writes answers is called, if one is set.
+    pub fn generator(&self) -> Option<String> {
+        self.inner.generator.get().map(|model| model.name())
     }
 
     /// How a note's score by words came about, one reason a line; `None` where it is no hit by words.

@@ -1,6 +1,7 @@
 //! The one API: saving, indexing, searching and importing at the same time, over one data folder.
 //! It knows nothing of windows or of the wire; it alone knows tokio.
 
+mod ask;
 mod containers;
 mod diagnostics;
 mod docx;
@@ -33,6 +34,10 @@ mod watch;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+pub use ask::{
+    Answer, AnswerProgress, AskRequest, Claim, Evidence, Found, Generate, Message, Quote, Speaker,
+    Support, Turn,
+};
 pub use diagnostics::{
     Diagnostics, LatencyBucket, MeaningDiagnostics, OperationLatency, SearchesDiagnostics,
     StoreDiagnostics, WordsDiagnostics,

@@ -43,10 +43,10 @@ const NEAR: f32 = 0.15;
 const WORDS: usize = 150;
 
 /// A part of the body before it is known whether it answers.
-struct Part {
-    range: Range<usize>,
-    heading_path: String,
-    similarity: Option<f32>,
+pub(crate) struct Part {
+    pub(crate) range: Range<usize>,
+    pub(crate) heading_path: String,
+    pub(crate) similarity: Option<f32>,
 }
 
 /// The best passages of a note for a query, in the order in which they stand there; none for a query of
@@ -121,7 +121,7 @@ fn passage(
 }
 
 /// The heading path with the page of a PDF that a place is on, as its import marked them.
-fn with_page(body: &str, heading_path: String, at: usize) -> String {
+pub(crate) fn with_page(body: &str, heading_path: String, at: usize) -> String {
     const MARK: &str = "<!-- page ";
     let before = &body[..body.floor_char_boundary(at)];
     let number = match before.rfind(MARK) {
@@ -136,7 +136,7 @@ fn with_page(body: &str, heading_path: String, at: usize) -> String {
 }
 
 /// The note as the model has cut it, or cut by its words where that is still to come.
-fn parts(inner: &Inner, note: &Note, target: Option<&[f32]>) -> Result<Vec<Part>> {
+pub(crate) fn parts(inner: &Inner, note: &Note, target: Option<&[f32]>) -> Result<Vec<Part>> {
     let model = inner.serving().model.ready();
     if let Some(model) = &model {
         let (fresh, chunks, vectors) = inner.store.read(|read| {

@@ -136,10 +136,10 @@ const FOREIGN: &str =
 
 /// A ranked list before anything is read from the store, as evaluation wants it too.
 pub(crate) struct Ranked {
-    fused: Vec<Fused>,
+    pub(crate) fused: Vec<Fused>,
     total: usize,
     total_is_exact: bool,
-    degraded: Option<String>,
+    pub(crate) degraded: Option<String>,
     filters_only: bool,
     /// As in [`Hits`].
     corrected: Vec<(String, Vec<String>)>,
@@ -147,6 +147,8 @@ pub(crate) struct Ranked {
     no_words: bool,
     /// Whose chunks the list by meaning is of.
     model: Option<String>,
+    /// What the list by meaning is near to.
+    pub(crate) vector: Option<Vec<f32>>,
 }
 
 pub(crate) async fn search(
@@ -204,7 +206,7 @@ async fn find(
 /// search that was superseded while it queued costs nothing. Semaphores are fair: no tab is overtaken
 /// for ever. Where searches queue, one that is still being typed lets the others go ahead until the
 /// next keystroke would have come: most are superseded by then.
-async fn permit<'a>(
+pub(crate) async fn permit<'a>(
     inner: &'a Inner,
     token: &CancellationToken,
     typing: bool,
@@ -234,8 +236,18 @@ pub(crate) async fn rank(
     request: &SearchRequest,
     token: &CancellationToken,
 ) -> Result<Ranked> {
+    rank_as(inner, query, query.meaning_text(), request, token).await
+}
+
+/// As [`rank`], where what is near by meaning is that of another text than the query's words.
+pub(crate) async fn rank_as(
+    inner: &Arc<Inner>,
+    query: &Arc<Query>,
+    meaning_text: String,
+    request: &SearchRequest,
+    token: &CancellationToken,
+) -> Result<Ranked> {
     let serving = inner.serving();
-    let meaning_text = query.meaning_text();
     let no_text = meaning_text.trim().is_empty();
     let like = query.like.clone();
     let lists_only = no_text && like.is_none();
@@ -308,11 +320,12 @@ pub(crate) async fn rank(
             Err(error) => return Err(error.into()),
         }
     }
-    let mut meaning = Vec::new();
+    let (mut meaning, mut vector) = (Vec::new(), None);
     if let Some(task) = meaning_task {
         match task.await.map_err(Error::internal)? {
             Ok(list) => {
                 meaning = list.notes;
+                vector = Some(list.vector);
                 degraded = degraded.or(list.incomplete);
             }
             Err(error) if error.code == Code::Cancelled => return Err(error),
@@ -344,6 +357,7 @@ pub(crate) async fn rank(
             corrected,
             no_words,
             model: None,
+            vector: None,
         });
     }
     let unrelated = serving.unrelated();
@@ -394,6 +408,7 @@ pub(crate) async fn rank(
         corrected,
         no_words,
         model: serving.model.ready().map(|model| model.model_id().to_owned()),
+        vector,
     })
 }
 
@@ -426,6 +441,7 @@ enum Near<'a> {
 
 struct MeaningList {
     notes: Vec<ByMeaning>,
+    vector: Vec<f32>,
     incomplete: Option<String>,
 }
 
@@ -477,7 +493,7 @@ fn meaning_list(
     });
     let mut notes = fuse::best_per_note(&hits);
     notes.retain(|hit| Some(hit.note) != itself);
-    Ok(MeaningList { notes, incomplete })
+    Ok(MeaningList { notes, vector, incomplete })
 }
 
 /// What a query in a language that the model was not taught has to expect.

@@ -28,7 +28,7 @@ use crate::snapshot::{Disk, Snapshot};
 use crate::synonyms::Synonyms;
 use crate::{
     Access, Change, FacetCounts, KeywordError, KeywordHits, Matches, NoteDocument, Opened, Search,
-    Snippet, facets, matches, snippet,
+    Snippet, TextWord, facets, matches, snippet, words,
 };
 
 /// What the writer buffers before it flushes a segment, in bytes; tantivy wants at least 15 MB.
@@ -527,6 +527,16 @@ impl KeywordIndex {
     /// form in which the search finds it. Reads no index.
     pub fn matches(&self, query: &Query, text: &str, readable: &[Range<usize>]) -> Matches {
         matches::matches(query, &self.synonyms_of(query), text, readable)
+    }
+
+    /// How rare each word is among the notes: 0 if all have it in some form, 1 if none has.
+    ///
+    /// # Errors
+    /// [`KeywordError::Damaged`] when the files cannot be read.
+    pub fn rarity(&self, words: &[TextWord]) -> Result<Vec<f32>, KeywordError> {
+        self.with_planner(|snapshot, _| {
+            words.iter().map(|word| Ok(words::rarity(snapshot, word)?)).collect()
+        })
     }
 
     /// The words and phrases that a query asks for, as typed, and their synonyms, without doubles:

@@ -131,7 +131,7 @@ const DENSE_STOP_WORDS: &str = "
 
 /// The languages of one text: for each script the one whose rules its words follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TextLanguage {
+pub struct TextLanguage {
     latin: Option<Language>,
     cyrillic: Option<Language>,
 }

@@ -16,6 +16,7 @@ mod segment;
 mod snapshot;
 mod snippet;
 mod synonyms;
+mod words;
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -28,9 +29,9 @@ use crate::snapshot::{Bits, Snapshot};
 pub use document::NoteDocument;
 pub use facets::FacetCounts;
 pub use index::{KeywordIndex, WRITER_THREADS};
-pub use language::foreign_language;
-pub use language::is_written_in;
+pub use language::{TextLanguage, foreign_language, is_written_in};
 pub use schema::GENERATION;
+pub use words::{TextWord, WordReader};
 
 /// One change of the index. Applying a change twice changes nothing.
 #[derive(Clone, Debug)]

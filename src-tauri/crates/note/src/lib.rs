@@ -9,6 +9,7 @@ mod markdown;
 mod note;
 mod parse;
 mod query;
+mod sentence;
 mod set;
 
 pub use chunk::{Chunk, chunk};
@@ -24,4 +25,5 @@ pub use query::{
     Chip, Clock, DayRange, Expr, Field, Filter, HasFlag, IsFlag, Query, Sort, TimeRange, Word,
     link_name,
 };
+pub use sentence::sentences;
 pub use set::NoteSet;

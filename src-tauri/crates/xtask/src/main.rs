@@ -71,6 +71,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Measure answers on a judged set with `answers.jsonl` and `unanswerable.jsonl`: `eval-ask [DIR] [--misses] [--features FILE] [--times-in DIR]`.
+    #[command(disable_help_flag = true)]
+    EvalAsk {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Open the window with hot reload of the UI.
     Dev {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -128,6 +134,10 @@ fn perform(task: Task) -> Result<ExitCode> {
         Task::EvalImport { arguments } => {
             setup::ensure(&workspace, Need::Building)?;
             run::measure(&workspace, "eval_import", &arguments)
+        }
+        Task::EvalAsk { arguments } => {
+            setup::ensure(&workspace, Need::Building)?;
+            run::measure(&workspace, "eval_ask", &arguments)
         }
         Task::Dev { arguments } => {
             setup::ensure(&workspace, Need::Building)?;
