@@ -10,6 +10,7 @@ mod finding;
 mod import;
 mod isolation;
 mod jobs;
+mod language_model;
 mod model;
 mod notes;
 mod ranking;

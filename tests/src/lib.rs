@@ -8,6 +8,7 @@ pub mod crash;
 pub mod desk;
 pub mod measure;
 pub mod mixed;
+pub mod model_server;
 pub mod processes;
 pub mod synthetic;
 pub mod trec;
