@@ -1,6 +1,7 @@
-//! The client of language models, against servers that do all that servers do.
+//! Language models: the client, against servers that do all that servers do, and the queue of questions.
 
 use std::net::TcpListener;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -9,8 +10,12 @@ use std::time::{Duration, Instant};
 
 use commonplace_tests::model_server::{Asked, ModelServer, Wire};
 use commonplace_tests::shared_data;
+use engine::{Code, Engine, Generating, KeyKept, LanguageModel, Mode, ModelSource, Options};
 use llm::{Api, Client, Endpoint, Error, Finish, Message, Role, Secret, Stop, Timing};
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{ids, open, run, save, search, settle};
 
 /// Guards against hanging; nothing here takes nearly as long.
 const FOREVER: Duration = Duration::from_secs(60);
@@ -197,11 +202,7 @@ fn what_is_no_answer_is_an_error() {
     );
     check(
         |wire| {
-            drop(
-                wire.stream()
-                    .token("Half")
-                    .event(&json!({ "error": { "message": "out of memory" } })),
-            )
+            wire.stream().token("Half").event(&json!({ "error": { "message": "out of memory" } }));
         },
         "Half",
         |e| matches!(e, Error::Reported { message, .. } if message == "out of memory"),
@@ -393,7 +394,17 @@ fn a_server_that_is_not_there_is_told_so() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     let (_, end) = ask(&patient(Client::new(endpoint(&url), &[]).unwrap()));
-    assert!(matches!(end, Err(Error::Unreachable { .. })), "{end:?}");
+    assert!(matches!(end, Err(Error::NotRunning { .. })), "{end:?}");
+
+    // One that is there, but speaks no TLS.
+    let server = ModelServer::start(|_, wire| {
+        wire.answer("In the clear");
+    });
+    let encrypted = server.url.replace("http:", "https:");
+    let client = patient(Client::new(endpoint(&encrypted), &[]).unwrap());
+    let (text, end) = ask_with(&client, Some(&Secret::new(client.host(), "sk-1")));
+    assert!(text.is_empty() && end.is_err(), "{end:?}");
+    assert!(server.asked().is_empty());
 }
 
 #[test]
@@ -501,7 +512,7 @@ fn notes_leave_only_for_hosts_that_are_allowed() {
     );
     assert_eq!(
         make("http://api.example.org/v1", &["api.example.org"]),
-        Err(Error::PlainHttp { host: host.clone() })
+        Err(Error::PlainHttp { host })
     );
     assert_eq!(make("http://api.example.org/v1", &["http://api.example.org"]), Ok(false));
 }
@@ -647,4 +658,166 @@ fn recorded_responses_are_understood() {
     assert!(matches!(end, Err(Error::NotFound { .. })), "{end:?}");
     let models = replay("llama-cpp-python-models.http").models(None, &|| false);
     assert_eq!(models.unwrap(), ["gemma-3-270m"]);
+}
+
+/// An engine with a model set up, and the settings.
+async fn with_model(dir: &Path, url: &str) -> Engine {
+    let options = Options { keyring: false, ..Options::new(dir, ModelSource::None) };
+    let engine = Engine::open(options).await.unwrap();
+    let settings = LanguageModel {
+        enabled: true,
+        base_url: url.to_owned(),
+        model: "m".to_owned(),
+        ..LanguageModel::default()
+    };
+    engine.set_language_model(settings).await.unwrap();
+    engine
+}
+
+fn user(text: &str) -> Vec<Message> {
+    vec![Message::new(Role::User, text)]
+}
+
+#[test]
+fn a_fresh_profile_has_no_model_and_asks_nobody() {
+    let data = tempfile::tempdir().unwrap();
+    run(async {
+        let engine = open(data.path()).await;
+        let settings = engine.language_model().await.unwrap();
+        assert_eq!(settings, LanguageModel::default());
+        assert!(!settings.enabled);
+        let asked = engine.generate(user("?"), &CancellationToken::new(), |_| {}).await;
+        assert_eq!(asked.unwrap_err().code, Code::Invalid);
+        let remote = LanguageModel {
+            enabled: true,
+            base_url: "https://api.example.org".to_owned(),
+            model: "m".to_owned(),
+            ..settings.clone()
+        };
+        let refused = engine.set_language_model(remote.clone()).await.unwrap_err();
+        assert_eq!(refused.code, Code::Invalid);
+        assert!(refused.message.contains("api.example.org"), "{refused}");
+        assert_eq!(engine.test_language_model(remote).await.unwrap_err().code, Code::Invalid);
+        assert_eq!(engine.language_model().await.unwrap(), settings);
+        engine.close().await.unwrap();
+    });
+}
+
+#[test]
+fn questions_wait_for_their_turn_and_can_leave_it() {
+    let server = ModelServer::start(|asked, wire| match asked.question() {
+        "stall" => wire.stream().token("Half").stall(),
+        question => {
+            wire.answer(&format!("Answer to {question}"));
+        }
+    });
+    let data = tempfile::tempdir().unwrap();
+    run(async {
+        let engine = with_model(data.path(), &server.url).await;
+        let stop: Vec<CancellationToken> = (0..5).map(|_| CancellationToken::new()).collect();
+        let (told, mut events) = tokio::sync::mpsc::unbounded_channel();
+        let mut asked = Vec::new();
+        // One after the other, so that their order is known.
+        for (number, cancel) in stop.iter().enumerate() {
+            let question = if number < 2 { "stall".to_owned() } else { number.to_string() };
+            let (engine, cancel, told) = (engine.clone(), cancel.clone(), told.clone());
+            asked.push(tokio::spawn(async move {
+                let on = move |event| drop(told.send((number, event)));
+                engine.generate(user(&question), &cancel, on).await
+            }));
+            let is_there = |event: &Generating| match event {
+                Generating::Queued(before) => *before == number - 1,
+                Generating::Token(text) => text == "Half",
+                Generating::Asked => false,
+            };
+            loop {
+                let (from, event) =
+                    tokio::time::timeout(FOREVER, events.recv()).await.unwrap().unwrap();
+                if from == number && is_there(&event) {
+                    break;
+                }
+            }
+        }
+        assert_eq!(server.asked().len(), 2);
+        // One leaves the queue, another lets go of its future.
+        stop[3].cancel();
+        let left = tokio::time::timeout(FOREVER, asked.remove(3)).await.unwrap().unwrap();
+        assert_eq!(left.unwrap_err().code, Code::Cancelled);
+        // Notes are saved and found while both places are taken by a dead server.
+        let id = save(&engine, "Beside", "the lighthouse").await;
+        settle(&engine).await;
+        assert_eq!(ids(&search(&engine, "lighthouse", Mode::Words).await), [id]);
+        asked.remove(0).abort();
+        let second = asked.remove(1);
+        let third = asked.remove(1);
+        assert!(tokio::time::timeout(FOREVER, second).await.unwrap().unwrap().is_ok());
+        assert!(tokio::time::timeout(FOREVER, third).await.unwrap().unwrap().is_ok());
+        stop[1].cancel();
+        let ended = tokio::time::timeout(FOREVER, asked.remove(0)).await.unwrap().unwrap();
+        assert_eq!(ended.unwrap_err().code, Code::Cancelled);
+        let questions: Vec<String> =
+            server.asked().iter().map(|asked| asked.question().to_owned()).collect();
+        assert_eq!(questions, ["stall", "stall", "2", "4"]);
+        engine.close().await.unwrap();
+    });
+    let deadline = Instant::now() + FOREVER;
+    while server.left() < 2 {
+        assert!(Instant::now() < deadline, "a question goes on that nobody waits for");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn closing_ends_the_questions() {
+    let server = ModelServer::start(|_, wire| wire.stall());
+    let data = tempfile::tempdir().unwrap();
+    run(async {
+        let engine = with_model(data.path(), &server.url).await;
+        let (told, mut events) = tokio::sync::mpsc::unbounded_channel();
+        let (asking, cancel) = (engine.clone(), CancellationToken::new());
+        let asked = tokio::spawn(async move {
+            asking.generate(user("?"), &cancel, move |event| drop(told.send(event))).await
+        });
+        assert_eq!(events.recv().await, Some(Generating::Asked));
+        engine.close().await.unwrap();
+        let ended = tokio::time::timeout(FOREVER, asked).await.unwrap().unwrap();
+        assert_eq!(ended.unwrap_err().code, Code::Cancelled);
+    });
+}
+
+#[test]
+fn a_key_is_sent_to_its_host_and_stands_in_no_file() {
+    let server = ModelServer::start(|asked, wire| match asked.header("authorization") {
+        Some("Bearer sk-very-secret") => {
+            wire.answer("Come in");
+        }
+        _ => {
+            wire.whole("401 Unauthorized", "application/json", "{}");
+        }
+    });
+    let data = tempfile::tempdir().unwrap();
+    run(async {
+        let engine = with_model(data.path(), &server.url).await;
+        let settings = engine.language_model().await.unwrap();
+        assert!(engine.test_language_model(settings.clone()).await.is_err());
+        assert_eq!(engine.language_model_key(&server.url).await.unwrap(), None);
+        let kept = engine.set_language_model_key(&server.url, "sk-very-secret".to_owned()).await;
+        assert_eq!(kept.unwrap(), KeyKept::Session);
+        let known = engine.language_model_key(&format!("{}/v1", server.url)).await.unwrap();
+        assert_eq!(known, Some(KeyKept::Session));
+        let trial = engine.test_language_model(settings.clone()).await.unwrap();
+        assert_eq!(trial.answer, "Come in");
+        engine.generate(user("?"), &CancellationToken::new(), |_| {}).await.unwrap();
+        engine.remove_language_model_key(&server.url).await.unwrap();
+        assert!(engine.test_language_model(settings).await.is_err());
+        engine.close().await.unwrap();
+    });
+    for entry in std::fs::read_dir(data.path()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            let bytes = std::fs::read(&path).unwrap();
+            let secret = b"sk-very-secret";
+            assert!(!bytes.windows(secret.len()).any(|part| part == secret), "{}", path.display());
+        }
+    }
 }

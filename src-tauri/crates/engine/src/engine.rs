@@ -16,6 +16,7 @@ use crate::duplicates::{self, Duplicates};
 use crate::error::{Code, Error, Result};
 use crate::import::Imports;
 use crate::indexer::{Indexer, Parsed, ParsedNote, Receivers, Wake};
+use crate::language_model::LanguageModels;
 use crate::lock::{Claim, DataLock};
 use crate::manners::Manners;
 use crate::model::{Choices, Generations, ModelSource};
@@ -41,6 +42,10 @@ pub struct Options {
     /// Go on with imports that were cut off, if this process is the first in the folder.
     pub resume_imports: bool,
     pub folders: FolderWatch,
+    /// Leave the folder to another process, now or later, which keeps its indexes.
+    pub beside: bool,
+    /// Keep language models' keys in the system's keyring; else in memory alone.
+    pub keyring: bool,
 }
 
 /// How watched folders are kept in step, if this process holds the data folder.
@@ -66,6 +71,8 @@ impl Options {
             reader: Reader::inside(),
             resume_imports: false,
             folders: FolderWatch::default(),
+            beside: false,
+            keyring: true,
         }
     }
 }
@@ -158,6 +165,7 @@ pub(crate) struct Inner {
     pub(crate) imports: Imports,
     pub(crate) reader: Reader,
     pub(crate) watch: Watch,
+    pub(crate) language_models: LanguageModels,
     lock: Option<DataLock>,
 }
 
@@ -193,7 +201,8 @@ impl Engine {
         let dir = &options.data_dir;
         std::fs::create_dir_all(dir)
             .map_err(|error| Error::internal(format!("{}: {error}", dir.display())))?;
-        let (lock, unwritable) = match DataLock::take(dir)? {
+        let claim = if options.beside { Claim::Elsewhere } else { DataLock::take(dir)? };
+        let (lock, unwritable) = match claim {
             Claim::Held(lock) => (Some(lock), None),
             Claim::Elsewhere => (None, None),
             Claim::Unwritable(why) => (None, Some(why)),
@@ -267,6 +276,7 @@ impl Engine {
             imports: Imports::default(),
             reader: options.reader,
             watch: Watch::default(),
+            language_models: LanguageModels::new(options.keyring),
             store,
             lock,
         });

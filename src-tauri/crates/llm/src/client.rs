@@ -415,9 +415,7 @@ impl Client {
     fn failed(&self, failure: Failure) -> Error {
         let host = self.address.host.clone();
         match failure {
-            Failure::Refused => {
-                Error::Unreachable { host, reason: "no model's server is running there".to_owned() }
-            }
+            Failure::Refused => Error::NotRunning { host },
             Failure::Unreachable(reason) => Error::Unreachable { host, reason },
             Failure::BrokenOff => Error::BrokenOff { host },
             Failure::Garbled(reason) => Error::Garbled { host, reason },
@@ -475,7 +473,7 @@ impl Reading<'_> {
 fn worth_a_retry(error: &Error) -> Option<Option<Duration>> {
     match error {
         Error::Busy { retry_after, .. } => Some(*retry_after),
-        Error::Status { status: 500.., .. } | Error::Unreachable { .. } => Some(None),
+        Error::Status { status: 500.., .. } | Error::NotRunning { .. } => Some(None),
         _ => None,
     }
 }

@@ -15,6 +15,8 @@ pub enum Error {
     ForeignKey { of: String, host: String },
     #[error("the key holds characters that no key has")]
     MalformedKey,
+    #[error("nothing listens at {host}: is the model's server running?")]
+    NotRunning { host: String },
     #[error("{host} does not answer: {reason}")]
     Unreachable { host: String, reason: String },
     #[error("{host} did not begin to answer within {} s", .limit.as_secs_f64().ceil())]

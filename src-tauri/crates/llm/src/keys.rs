@@ -82,12 +82,22 @@ impl Keys {
         }
     }
 
+    /// Whether the key of a host is in memory. Opens no keyring.
+    pub fn is_in_session(&self, host: &str) -> bool {
+        self.session.lock().expect("no panic while held").contains_key(host)
+    }
+
+    /// Forgets the key of a host that is in memory. Opens no keyring.
+    pub fn forget(&self, host: &str) {
+        self.session.lock().expect("no panic while held").remove(host);
+    }
+
     /// Forgets the key of a host, wherever it is.
     ///
     /// # Errors
     /// [`Error::Keyring`] if one may still be there.
     pub fn remove(&self, host: &str) -> Result<()> {
-        self.session.lock().expect("no panic while held").remove(host);
+        self.forget(host);
         let name = host.to_owned();
         self.ask(move || match entry(&name)?.delete_credential() {
             Err(keyring::Error::NoEntry) => Ok(()),

@@ -125,8 +125,9 @@ impl Stream {
                 if self.event.len() + value.len() > MAX_LINE {
                     return Err(Unreadable::LongLine);
                 }
-                // Some servers put no empty line between events.
-                if value == "[DONE]" || is_whole(&self.event) {
+                // Some servers put no empty line between events. Only the first line is looked at, as it would
+                // take long to read all that came before anew with each line.
+                if value == "[DONE]" || (!self.event.contains('\n') && is_whole(&self.event)) {
                     self.take_event(tell)?;
                 }
                 if !self.event.is_empty() {
@@ -455,8 +456,9 @@ mod tests {
 
     #[test]
     fn garbage_is_an_error_and_never_a_panic() {
+        const ALPHABET: &[u8] = b"data: {}[]\"\n\r,\xff\xc3choiesnl";
         let huge = format!("data: {}", "x".repeat(MAX_LINE));
-        let many = "data: {\n".repeat(MAX_LINE / 2);
+        let many = "data: [{},\n".repeat(MAX_LINE / 4);
         for (bytes, is_long) in [
             (&b"<html>"[..], false),
             (b"data: {\"choices\":7}\n\n", false),
@@ -478,7 +480,7 @@ mod tests {
             let bytes: Vec<u8> = (0..200)
                 .map(|_| {
                     state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                    b"data: {}[]\"\n\r,\xff\xc3choiesnl"[(state >> 24) as usize % 28]
+                    ALPHABET[(state >> 24) as usize % ALPHABET.len()]
                 })
                 .collect();
             for api in [Api::OpenAi, Api::Ollama] {
