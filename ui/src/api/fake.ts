@@ -2,6 +2,7 @@
  *  The address picks a situation: ?first (first run), ?folders (watched folders, one of them emptied), ?notes=5000, ?fail=listNotes,search (those calls reject), ?degraded, ?badmodel (a folder that does not fit), ?slow=ms. */
 import { sampleNotes } from "./fake-notes";
 import { fakeDiagnostics } from "./fake-diagnostics";
+import { fakeLanguageModel } from "./fake-language-model";
 import { fakeCount, fakeFacets, fakeMatches, fakePassages, fakeSearch, type Searchable } from "./fake-search";
 import type {
   Api,
@@ -761,6 +762,7 @@ export function fakeApi(): Api {
       { repository: "Xenova/bge-small-en-v1.5", page: "https://huggingface.co/Xenova/bge-small-en-v1.5/tree/main", dims: 384, files: ["onnx/model.onnx"], languages: "English", licence: "MIT", megabytes: 132 },
     ],
     getForeignLanguage: async (id) => (model === null && /[\u3040-\u30ff]/.test(notes.get(id)?.body ?? "") ? "Japanese" : null),
+    ...fakeLanguageModel(params),
     deleteWelcome: async () => undefined,
     firstRun: async () => firstRun,
     createWelcome: async () => {
