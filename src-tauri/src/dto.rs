@@ -811,6 +811,140 @@ impl From<engine::IndexStatus> for IndexStatus {
     }
 }
 
+/// How the server of a language model is spoken to.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub(crate) enum LanguageModelApi {
+    OpenAi,
+    Ollama,
+}
+
+impl From<LanguageModelApi> for engine::LanguageModelApi {
+    fn from(api: LanguageModelApi) -> Self {
+        match api {
+            LanguageModelApi::OpenAi => engine::LanguageModelApi::OpenAi,
+            LanguageModelApi::Ollama => engine::LanguageModelApi::Ollama,
+        }
+    }
+}
+
+impl From<engine::LanguageModelApi> for LanguageModelApi {
+    fn from(api: engine::LanguageModelApi) -> Self {
+        match api {
+            engine::LanguageModelApi::OpenAi => LanguageModelApi::OpenAi,
+            engine::LanguageModelApi::Ollama => LanguageModelApi::Ollama,
+        }
+    }
+}
+
+/// How the language model is used that answers questions.
+#[derive(Clone, Debug, Deserialize, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct LanguageModel {
+    enabled: bool,
+    base_url: String,
+    api: LanguageModelApi,
+    model: String,
+    /// 0 to 2; null: as the server has it.
+    temperature: Option<f32>,
+    /// Question, passages and answer together.
+    context_tokens: u32,
+    /// Beyond this machine; http:// before one allows it without encryption.
+    allowed_hosts: Vec<String>,
+    /// Kept from models, and from programs that ask over MCP.
+    excluded_notebooks: Vec<String>,
+}
+
+impl From<LanguageModel> for engine::LanguageModel {
+    fn from(settings: LanguageModel) -> Self {
+        engine::LanguageModel {
+            enabled: settings.enabled,
+            base_url: settings.base_url,
+            api: settings.api.into(),
+            model: settings.model,
+            temperature: settings.temperature,
+            context_tokens: settings.context_tokens,
+            allowed_hosts: settings.allowed_hosts,
+            excluded_notebooks: settings.excluded_notebooks,
+        }
+    }
+}
+
+impl From<engine::LanguageModel> for LanguageModel {
+    fn from(settings: engine::LanguageModel) -> Self {
+        LanguageModel {
+            enabled: settings.enabled,
+            base_url: settings.base_url,
+            api: settings.api.into(),
+            model: settings.model,
+            temperature: settings.temperature,
+            context_tokens: settings.context_tokens,
+            allowed_hosts: settings.allowed_hosts,
+            excluded_notebooks: settings.excluded_notebooks,
+        }
+    }
+}
+
+/// Where a key is kept.
+#[derive(Clone, Copy, Debug, Serialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub(crate) enum KeyPlace {
+    Keyring,
+    /// Until the app is closed: there is no keyring.
+    Session,
+}
+
+impl From<engine::KeyKept> for KeyPlace {
+    fn from(kept: engine::KeyKept) -> Self {
+        match kept {
+            engine::KeyKept::Keyring => KeyPlace::Keyring,
+            engine::KeyKept::Session => KeyPlace::Session,
+        }
+    }
+}
+
+/// What a short question to a language model showed.
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct LanguageModelTrial {
+    answer: String,
+    first_token_ms: f64,
+    whole_ms: f64,
+}
+
+impl From<engine::LanguageModelTrial> for LanguageModelTrial {
+    fn from(trial: engine::LanguageModelTrial) -> Self {
+        LanguageModelTrial {
+            answer: trial.answer,
+            first_token_ms: trial.first_token.as_secs_f64() * 1000.0,
+            whole_ms: trial.whole.as_secs_f64() * 1000.0,
+        }
+    }
+}
+
+/// A server of language models on this machine.
+#[derive(Clone, Debug, Serialize, TS)]
+#[ts(export)]
+pub(crate) struct FoundLanguageModel {
+    name: String,
+    base_url: String,
+    api: LanguageModelApi,
+    models: Vec<String>,
+}
+
+impl From<engine::FoundLanguageModel> for FoundLanguageModel {
+    fn from(found: engine::FoundLanguageModel) -> Self {
+        FoundLanguageModel {
+            name: found.name,
+            base_url: found.base_url,
+            api: found.api.into(),
+            models: found.models,
+        }
+    }
+}
+
 /// How a model is used where its folder leaves it open.
 #[derive(Clone, Debug, Deserialize, Serialize, TS)]
 #[ts(export)]

@@ -11,6 +11,7 @@ mod finding;
 mod import;
 mod isolation;
 mod jobs;
+mod language_model;
 mod model;
 mod notes;
 mod ranking;

@@ -9,6 +9,7 @@ pub mod desk;
 pub mod filled;
 pub mod measure;
 pub mod mixed;
+pub mod model_server;
 pub mod processes;
 pub mod synthetic;
 pub mod trec;

@@ -4,6 +4,7 @@ pub(crate) mod ask;
 pub(crate) mod exports;
 pub(crate) mod folders;
 pub(crate) mod imports;
+pub(crate) mod language_model;
 pub(crate) mod model;
 pub(crate) mod notes;
 pub(crate) mod organise;

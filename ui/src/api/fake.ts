@@ -3,6 +3,7 @@
 import { sampleNotes } from "./fake-notes";
 import { FakeAsk } from "./fake-ask";
 import { fakeDiagnostics } from "./fake-diagnostics";
+import { fakeLanguageModel } from "./fake-language-model";
 import { fakeCount, fakeFacets, fakeMatches, fakePassages, fakeSearch, type Searchable } from "./fake-search";
 import type {
   AnswerProgress,
@@ -769,6 +770,7 @@ export function fakeApi(): Api {
       { repository: "Xenova/bge-small-en-v1.5", page: "https://huggingface.co/Xenova/bge-small-en-v1.5/tree/main", dims: 384, files: ["onnx/model.onnx"], languages: "English", licence: "MIT", megabytes: 132 },
     ],
     getForeignLanguage: async (id) => (model === null && /[\u3040-\u30ff]/.test(notes.get(id)?.body ?? "") ? "Japanese" : null),
+    ...fakeLanguageModel(params),
     deleteWelcome: async () => undefined,
     firstRun: async () => firstRun,
     createWelcome: async () => {

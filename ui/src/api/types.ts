@@ -57,6 +57,10 @@ import type { ModelUsage } from "./generated/ModelUsage";
 import type { ModelInfo } from "./generated/ModelInfo";
 import type { ModelPreview } from "./generated/ModelPreview";
 import type { ModelChange } from "./generated/ModelChange";
+import type { LanguageModel } from "./generated/LanguageModel";
+import type { LanguageModelTrial } from "./generated/LanguageModelTrial";
+import type { FoundLanguageModel } from "./generated/FoundLanguageModel";
+import type { KeyPlace } from "./generated/KeyPlace";
 import type { CatalogueModel } from "./generated/CatalogueModel";
 import type { NotesChanged } from "./generated/NotesChanged";
 import type { Diagnostics } from "./generated/Diagnostics";
@@ -69,6 +73,10 @@ export type {
   ModelPreview,
   ModelChange,
   CatalogueModel,
+  LanguageModel,
+  LanguageModelTrial,
+  FoundLanguageModel,
+  KeyPlace,
   ErrorCode,
   ApiError,
   NoteDraft,
@@ -243,6 +251,22 @@ export interface Api {
   listModels(): Promise<CatalogueModel[]>;
   /** The name of a note's language, if the model was not taught it. */
   getForeignLanguage(id: NoteId): Promise<string | null>;
+  /** The model that answers questions; never its key. */
+  getLanguageModel(): Promise<LanguageModel>;
+  /** Gives the settings as stored; `invalid` says what makes no sense, and then nothing is stored. */
+  saveLanguageModel(settings: LanguageModel): Promise<LanguageModel>;
+  /** Where the key for an address is kept; null: there is none. */
+  getLanguageModelKey(baseUrl: string): Promise<KeyPlace | null>;
+  /** A key is never given back. May wait for the keyring to be unlocked. */
+  saveLanguageModelKey(baseUrl: string, key: string): Promise<KeyPlace>;
+  deleteLanguageModelKey(baseUrl: string): Promise<void>;
+  /** Puts a short question, without any note, to the model of these settings, stored or not. */
+  testLanguageModel(settings: LanguageModel): Promise<LanguageModelTrial>;
+  listLanguageModels(settings: LanguageModel): Promise<string[]>;
+  /** Ends a test, a list or a look for servers: it rejects as `busy`. */
+  cancelLanguageModelTest(): Promise<void>;
+  /** Servers at the usual ports of this machine. */
+  detectLanguageModels(): Promise<FoundLanguageModel[]>;
   deleteWelcome(): Promise<void>;
   firstRun(): Promise<boolean>;
   createWelcome(): Promise<void>;

@@ -75,6 +75,15 @@ const screens = {
     await page.getByText("Not in your notes.").waitFor();
   },
   settings: async (page) => page.keyboard.press("Control+,"),
+  "language model": async (page) => {
+    await page.keyboard.press("Control+,");
+    await page.getByRole("button", { name: "Look for servers" }).click();
+    await page.getByRole("button", { name: "Use Ollama" }).waitFor();
+    await page.getByLabel("Address").fill("https://api.example.org/v1");
+    await page.getByLabel(/^Notebooks that are never shown/).selectOption("Home");
+    await page.getByRole("button", { name: "List models" }).click();
+    await page.getByText("is not among the hosts").waitFor();
+  },
   diagnostics: async (page) => {
     await page.keyboard.press("Control+Shift+P");
     await page.keyboard.type("diagnostics");

@@ -3,6 +3,7 @@ import "./access.mjs";
 import "./ask.mjs";
 import "./folders.mjs";
 import "./finding.mjs";
+import "./language-model.mjs";
 import "./library.mjs";
 import "./models.mjs";
 import "./quick.mjs";

@@ -1,6 +1,7 @@
 //! `commonplace` on the command line: the same engine without a window. Beside a running app it
 //! reads the app's indexes and saves through the store; the app picks the changes up by itself.
 
+mod mcp;
 mod output;
 
 use std::collections::HashSet;
@@ -151,6 +152,7 @@ enum Task {
         #[command(subcommand)]
         task: ModelTask,
     },
+    Mcp(mcp::Mcp),
     /// Open the quick-search window: for desktops that keep global keys to themselves
     Quick,
 }
@@ -371,6 +373,7 @@ async fn run(cli: Cli, reader: Reader) -> Result<std::result::Result<(), Incompl
             | Task::Eval(Eval { mode: None | Some(ModeArg::Both | ModeArg::Meaning), .. })
             | Task::Ask(_)
             | Task::Model { .. }
+            | Task::Mcp(_)
     );
     let model = if needs_model { ModelSource::Installed } else { ModelSource::None };
     // Other commands end before a folder could be looked through.
@@ -378,9 +381,14 @@ async fn run(cli: Cli, reader: Reader) -> Result<std::result::Result<(), Incompl
         Task::Watch(Watch::Add { .. } | Watch::Sync { .. }) => FolderWatch::Told,
         _ => FolderWatch::Off,
     };
-    let options = Options { eager: true, folders, reader, ..Options::new(data_dir, model) };
+    // Served for as long as the other program likes, while the app is to be opened and closed.
+    let beside = matches!(cli.command, Task::Mcp(_));
+    let options = Options { eager: true, beside, folders, reader, ..Options::new(data_dir, model) };
     let engine = Engine::open(options).await?;
-    let result = work(&engine, cli.command).await;
+    let result = match cli.command {
+        Task::Mcp(switches) => mcp::serve(&engine, &switches).await.map(Ok),
+        task => work(&engine, task).await,
+    };
     engine.close().await?;
     result
 }
@@ -595,7 +603,7 @@ async fn work(engine: &Engine, task: Task) -> Result<std::result::Result<(), Inc
             }
         }
         Task::Model { task } => model(engine, task, &mut out).await?,
-        Task::Ask(_) | Task::Quick => {}
+        Task::Ask(_) | Task::Quick | Task::Mcp(_) => {}
     }
     Ok(Ok(()))
 }

@@ -19,7 +19,7 @@ fn date(time: Timestamp) -> String {
     )
 }
 
-fn iso(time: Timestamp) -> String {
+pub(crate) fn iso(time: Timestamp) -> String {
     jiff::Timestamp::from_millisecond(time.0)
         .map_or_else(|_| String::new(), |time| time.to_string())
 }

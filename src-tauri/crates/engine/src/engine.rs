@@ -17,6 +17,7 @@ use crate::duplicates::{self, Duplicates};
 use crate::error::{Code, Error, Result};
 use crate::import::Imports;
 use crate::indexer::{Indexer, Parsed, ParsedNote, Receivers, Wake};
+use crate::language_model::LanguageModels;
 use crate::lock::{Claim, DataLock};
 use crate::manners::Manners;
 use crate::model::{Choices, Generations, ModelSource};
@@ -42,6 +43,10 @@ pub struct Options {
     /// Go on with imports that were cut off, if this process is the first in the folder.
     pub resume_imports: bool,
     pub folders: FolderWatch,
+    /// Leave the folder to another process, now or later, which keeps its indexes.
+    pub beside: bool,
+    /// Keep language models' keys in the system's keyring; else in memory alone.
+    pub keyring: bool,
 }
 
 /// How watched folders are kept in step, if this process holds the data folder.
@@ -67,6 +72,8 @@ impl Options {
             reader: Reader::inside(),
             resume_imports: false,
             folders: FolderWatch::default(),
+            beside: false,
+            keyring: true,
         }
     }
 }
@@ -160,6 +167,7 @@ pub(crate) struct Inner {
     pub(crate) reader: Reader,
     pub(crate) watch: Watch,
     pub(crate) generator: ask::Generator,
+    pub(crate) language_models: LanguageModels,
     lock: Option<DataLock>,
 }
 
@@ -195,7 +203,8 @@ impl Engine {
         let dir = &options.data_dir;
         std::fs::create_dir_all(dir)
             .map_err(|error| Error::internal(format!("{}: {error}", dir.display())))?;
-        let (lock, unwritable) = match DataLock::take(dir)? {
+        let claim = if options.beside { Claim::Elsewhere } else { DataLock::take(dir)? };
+        let (lock, unwritable) = match claim {
             Claim::Held(lock) => (Some(lock), None),
             Claim::Elsewhere => (None, None),
             Claim::Unwritable(why) => (None, Some(why)),
@@ -270,6 +279,7 @@ impl Engine {
             reader: options.reader,
             watch: Watch::default(),
             generator: ask::Generator::default(),
+            language_models: LanguageModels::new(options.keyring),
             store,
             lock,
         });

@@ -90,3 +90,16 @@ impl From<embed::EmbedError> for Error {
         Error::internal(error)
     }
 }
+
+impl From<llm::Error> for Error {
+    fn from(error: llm::Error) -> Self {
+        match error {
+            llm::Error::Cancelled => Error::cancelled(),
+            llm::Error::Address(_)
+            | llm::Error::HostNotAllowed { .. }
+            | llm::Error::PlainHttp { .. }
+            | llm::Error::MalformedKey => Error::invalid(error.to_string()),
+            error => Error::internal(error),
+        }
+    }
+}

@@ -14,6 +14,7 @@ mod history;
 mod html;
 mod import;
 mod indexer;
+mod language_model;
 mod lock;
 mod log;
 mod manners;
@@ -50,6 +51,12 @@ pub use error::{Code, Error, Result};
 pub use export::{ExportFormat, ExportNotes, ExportProgress, Exported};
 pub use history::PastQuery;
 pub use import::{ImportRequest, ImportStatus};
+pub use language_model::{Generating, LanguageModel};
+/// What a caller of [`Engine::generate`] and of the language model's settings says and sees.
+pub use llm::{
+    Api as LanguageModelApi, Finish, Found as FoundLanguageModel, Kept as KeyKept, Message,
+    Role as MessageRole, Stop, Trial as LanguageModelTrial,
+};
 pub use log::start_log;
 pub use model::{ModelChoice, ModelPreview, ModelSource};
 pub use narrow::{FacetCount, Facets, Rescue, RescueKind};
