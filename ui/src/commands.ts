@@ -52,6 +52,9 @@ export function commandsOf(w: Workspace, screen: { cyclePanes: (step: number) =>
     command("preview", "Show or hide the preview", "Window", ["Mod+Alt+P"], () => (w.previewHidden = !w.previewHidden)),
     command("next-pane", "Next pane", "Window", ["F6"], () => screen.cyclePanes(1)),
     command("previous-pane", "Previous pane", "Window", ["Shift+F6"], () => screen.cyclePanes(-1)),
+    command("focus-mode", "Focus mode: fade all but the paragraph", "Window", [], () => w.preferences.updatePage({ focused: !w.preferences.page.focused })),
+    command("typewriter", "Typewriter mode: keep the line in the middle", "Window", [], () => w.preferences.updatePage({ centred: !w.preferences.page.centred })),
+    command("spellcheck", "Check spelling, or not", "Window", [], () => w.preferences.updatePage({ spellcheck: !w.preferences.page.spellcheck })),
     command("theme", "Light or dark", "Window", [], () => void w.preferences.update({ theme: w.preferences.dark ? "light" : "dark" })),
   ];
 }

@@ -4,6 +4,7 @@ import { deleteMarkupBackward, insertNewlineContinueMarkupCommand } from "@codem
 import { forceParsing } from "@codemirror/language";
 import { ChangeSet, type ChangeSpec, EditorSelection, type EditorState, type StateCommand, type Text } from "@codemirror/state";
 import type { EditorView, KeyBinding } from "@codemirror/view";
+import { cellBelow, stepCell } from "./tables";
 import { toggleMarkerAt } from "./widgets";
 
 const LIST_LINE = /^(\s*)([-*+]|\d+[.)])(\s+)/;
@@ -201,11 +202,12 @@ export const indentItems = moveItems(1);
 export const dedentItems = moveItems(-1);
 
 const tab: StateCommand = (target) => {
+  if (stepCell(1)(target)) return true;
   if (indentItems(target)) return true;
   return target.state.selection.ranges.some((range) => !range.empty) ? indentMore(target) : insertTab(target);
 };
 
-const shiftTab: StateCommand = (target) => dedentItems(target) || indentLess(target);
+const shiftTab: StateCommand = (target) => stepCell(-1)(target) || dedentItems(target) || indentLess(target);
 
 /** Ticks the task of the cursor's line; a line that is no task becomes one. */
 export function toggleTask(view: EditorView): boolean {
@@ -225,6 +227,7 @@ const continueMarkup = insertNewlineContinueMarkupCommand({ nonTightLists: false
 const PARSE_MS = 50;
 
 function newlineInMarkup(view: EditorView): boolean {
+  if (cellBelow(view)) return true;
   forceParsing(view, view.state.selection.main.head, PARSE_MS);
   return continueMarkup(view);
 }

@@ -14,8 +14,8 @@ export const editorTheme = EditorView.theme({
   "&": { flex: "1", color: "var(--text)", backgroundColor: "transparent", fontSize: "var(--text-body)" },
   "&.cm-focused": { outline: "none" },
   ".cm-scroller": { fontFamily: "var(--font-text)", lineHeight: "1.65", overflowAnchor: "none" },
+  ".cm-scroller, .cm-content": { "--note-inline": "max(1.75rem, calc((100% - var(--measure)) / 2))" },
   ".cm-content": {
-    "--note-inline": "max(1.75rem, calc((100% - var(--measure)) / 2))",
     padding: "0.25rem 0 40vh",
     caretColor: "var(--accent)",
     // Ligatures and kerning cost little and read better in long text.
@@ -114,6 +114,22 @@ export const editorTheme = EditorView.theme({
 
   ".cm-term": { backgroundColor: "var(--mark)", color: "var(--mark-text)", borderRadius: "2px" },
   ".cm-term-current": { backgroundColor: "var(--accent)", color: "var(--on-accent)" },
+  ".cm-footnote": { verticalAlign: "super", fontSize: "0.72em", lineHeight: "1", color: "var(--link)", fontWeight: "var(--weight-medium)", padding: "0 0.15em" },
+  ".cm-footnote-mark": { color: "var(--link)" },
+  ".cm-formula": { fontSize: "1.05em", cursor: "text" },
+  ".cm-formula-display": { display: "block", padding: "0.35em 0", overflowX: "auto", overflowY: "hidden", textAlign: "center", fontFamily: "var(--font-text)", fontSize: "1.15rem" },
+  ".cm-formula-source, .cm-formula-line": { fontFamily: "var(--font-mono)", fontSize: "0.88em" },
+  ".cm-formula-line": { color: "var(--text-2)" },
+  ".formula-error": { color: "var(--danger)", fontFamily: "var(--font-mono)", fontSize: "0.88em" },
+  ".cm-faded": { opacity: "0.38", transition: "opacity var(--normal)" },
+  ".cm-gutters": { position: "absolute", insetBlockStart: "0", insetInlineStart: "calc(var(--note-inline) - 1.5rem)", border: "0", backgroundColor: "transparent", color: "var(--text-3)", zIndex: "1" },
+  ".cm-folds .cm-gutterElement": { width: "1.4rem", cursor: "pointer" },
+  ".cm-fold": { display: "flex", alignItems: "center", justifyContent: "center", height: "1.65em", opacity: "0" },
+  ".cm-fold-tall": { height: "100%" },
+  ".cm-fold::before": { content: '""', width: "0.4em", height: "0.4em", border: "solid currentColor", borderWidth: "0 1.5px 1.5px 0", transform: "translateY(-0.1em) rotate(45deg)" },
+  ".cm-fold-closed::before": { transform: "translateX(-0.1em) rotate(-45deg)" },
+  ".cm-gutterElement:hover .cm-fold, .cm-fold-closed": { opacity: "1" },
+  ".cm-fold-rest": { margin: "0 0.4em", padding: "0 0.45em", borderRadius: "5px", backgroundColor: "var(--accent-soft)", color: "var(--accent-strong)", fontSize: "0.8rem", lineHeight: "1.3", cursor: "pointer" },
   ".cm-rule": { display: "inline-block", width: "100%", height: "1px", verticalAlign: "middle", backgroundColor: "var(--line-strong)" },
   ".cm-embed-image": { display: "block", maxWidth: "100%", height: "auto", borderRadius: "6px", margin: "0.4em 0", textIndent: "0" },
   ".cm-embed-chip": {

@@ -2,6 +2,7 @@
 import { type EditorView, WidgetType } from "@codemirror/view";
 import type { Embed } from "./embeds";
 import { sizeLabel } from "./embeds";
+import { showFormula } from "./formula";
 
 export class CheckboxWidget extends WidgetType {
   constructor(
@@ -171,6 +172,32 @@ export class RuleWidget extends WidgetType {
     rule.className = "cm-rule";
     rule.setAttribute("role", "separator");
     return rule;
+  }
+
+  override ignoreEvent(): boolean {
+    return false;
+  }
+}
+
+export class FormulaWidget extends WidgetType {
+  constructor(
+    readonly tex: string,
+    readonly display: boolean,
+  ) {
+    super();
+  }
+
+  override eq(other: FormulaWidget): boolean {
+    return other.tex === this.tex && other.display === this.display;
+  }
+
+  override toDOM(view: EditorView): HTMLElement {
+    const made = document.createElement("span");
+    made.className = this.display ? "cm-formula cm-formula-display" : "cm-formula";
+    showFormula(made, this.tex, this.display, () => {
+      view.requestMeasure();
+    });
+    return made;
   }
 
   override ignoreEvent(): boolean {
