@@ -17,7 +17,6 @@ async function note(page, body, line = null) {
 
 const lastBody = (page) => page.evaluate(() => window.fakeShell.calls.filter((c) => c.name === "saveNote").at(-1)?.args[2].body ?? null);
 const saved = (page, body, message) => becomes(() => lastBody(page), body, message);
-const options = (page) => page.locator(".cm-tooltip-autocomplete li").allInnerTexts();
 
 async function paste(page, data) {
   await page.evaluate((all) => {

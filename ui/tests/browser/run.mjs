@@ -4,6 +4,7 @@ import "./folders.mjs";
 import "./finding.mjs";
 import "./library.mjs";
 import "./models.mjs";
+import "./places.mjs";
 import "./quick.mjs";
 import "./search.mjs";
 import "./tabs.mjs";
