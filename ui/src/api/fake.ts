@@ -1,5 +1,5 @@
 /** The whole Api in memory, for a browser with no shell: sample notes, substring search, imports that progress by themselves.
- *  The address picks a situation: ?first (first run), ?folders (watched folders, one of them emptied), ?notes=5000, ?fail=listNotes,search (those calls reject), ?degraded, ?badmodel (a folder that does not fit), ?slow=ms. */
+ *  The address picks a situation: ?first (first run), ?folders (watched folders, one of them emptied), ?notes=5000, ?tasks=100000, ?fail=listNotes,search (those calls reject), ?degraded, ?badmodel (a folder that does not fit), ?slow=ms. */
 import { sampleNotes } from "./fake-notes";
 import { fakeDiagnostics } from "./fake-diagnostics";
 import { fakeCount, fakeFacets, fakeMatches, fakePassages, fakeSearch, type Searchable } from "./fake-search";
@@ -316,6 +316,11 @@ export function fakeApi(): Api {
         { title: `Log ${String(i + 1).padStart(5, "0")}`, body: `Entry ${i + 1}: measured ${(i * 7919) % 1000} units at the weir.`, front_matter: "", tags: ["log"], notebook: "Archive/Log", pinned: false },
         { created: now() - (30 + i) * DAY, updated: now() - (30 + i) * DAY, kind: "note" },
       );
+    }
+    const tasks = Number(params.get("tasks") ?? 0);
+    for (let i = 0; i < tasks; i += 100) {
+      const lines = Array.from({ length: Math.min(100, tasks - i) }, (_, n) => `- [ ] Task ${i + n} of many${n % 3 === 0 ? ` 📅 20${27 + (n % 7)}-0${1 + (n % 9)}-1${n % 10}` : ""}${n % 10 === 0 ? " ⏫" : ""}`);
+      put({ title: `Plan ${i / 100}`, body: lines.join("\n"), front_matter: "", tags: [], notebook: "Plans", pinned: false }, { created: now() - DAY, updated: now() - DAY, kind: "note" });
     }
     const trashed = put(
       { title: "Old shopping list", body: "Milk, bread, batteries.", front_matter: "", tags: [], notebook: "Home", pinned: false },

@@ -1,5 +1,7 @@
 // What stands in the text in place of markup: boxes, bullets, pictures, rules.
 import { type EditorView, WidgetType } from "@codemirror/view";
+import { localDay } from "../shared/days";
+import { ticked } from "../shared/taskLine";
 import type { Embed } from "./embeds";
 import { sizeLabel } from "./embeds";
 import { showFormula } from "./formula";
@@ -47,14 +49,22 @@ export class CheckboxWidget extends WidgetType {
   }
 }
 
-/** Ticks or unticks the `[ ]` on the line of `pos`. */
+/** Ticks or unticks the `[ ]` on the line of `pos`; ticking a task that is repeated writes its next turn above it. */
 export function toggleMarkerAt(view: EditorView, pos: number): boolean {
   if (view.state.readOnly) return false;
   const line = view.state.doc.lineAt(pos);
   const marker = /^(\s*(?:>\s*)*(?:[-*+]|\d+[.)])\s+\[)(.)\]/.exec(line.text);
   if (!marker?.[1]) return false;
   const at = line.from + marker[1].length;
-  view.dispatch({ changes: { from: at, to: at + 1, insert: marker[2] === " " ? "x" : " " }, userEvent: "input.toggle" });
+  const done = marker[2] === " ";
+  const [next, ...rest] = (ticked(line.text, done, localDay(new Date())) ?? "").split("\n");
+  view.dispatch({
+    changes: [
+      ...(rest.length > 0 ? [{ from: line.from, insert: `${next ?? ""}\n` }] : []),
+      { from: at, to: at + 1, insert: done ? "x" : " " },
+    ],
+    userEvent: "input.toggle",
+  });
   return true;
 }
 
