@@ -72,7 +72,8 @@ export const insertLink: StateCommand = ({ state, dispatch }) => {
   return true;
 };
 
-function selectedLines(state: EditorState): number[] {
+/** Their numbers. */
+export function selectedLines(state: EditorState): number[] {
   const numbers = new Set<number>();
   for (const range of state.selection.ranges) {
     const last = state.doc.lineAt(range.to).number;
@@ -232,13 +233,9 @@ function newlineInMarkup(view: EditorView): boolean {
   return continueMarkup(view);
 }
 
+/** Keys that mean what they mean on any keyboard; the others are the app's (run.ts). */
 export const noteKeymap: readonly KeyBinding[] = [
   { key: "Enter", run: newlineInMarkup },
   { key: "Backspace", run: deleteMarkupBackward },
   { key: "Tab", run: tab, shift: shiftTab },
-  { key: "Mod-b", run: toggleWrap("**"), preventDefault: true },
-  { key: "Mod-i", run: toggleWrap("*"), preventDefault: true },
-  { key: "Mod-k", run: insertLink, preventDefault: true },
-  { key: "Mod-Shift-h", run: toggleWrap("=="), preventDefault: true },
-  { key: "Mod-Enter", run: toggleTask },
 ];

@@ -1,7 +1,7 @@
-// Folding away what stands below a heading or a list item, by keys or by the mark beside it.
-import { codeFolding, foldable, foldedRanges, foldEffect, foldKeymap, syntaxTree, unfoldEffect } from "@codemirror/language";
+// Folding away what stands below a heading or a list item, by the mark beside it (keys: run.ts).
+import { codeFolding, foldable, foldedRanges, foldEffect, syntaxTree, unfoldEffect } from "@codemirror/language";
 import type { EditorState, Extension } from "@codemirror/state";
-import { type EditorView, gutter, GutterMarker, gutters, keymap, type ViewUpdate } from "@codemirror/view";
+import { type EditorView, gutter, GutterMarker, gutters, type ViewUpdate } from "@codemirror/view";
 
 class Chevron extends GutterMarker {
   constructor(
@@ -81,6 +81,5 @@ export function folding(): Extension {
         },
       },
     }),
-    keymap.of(foldKeymap),
   ];
 }
