@@ -20,6 +20,8 @@ export function commandsOf(w: Workspace, screen: { cyclePanes: (step: number) =>
   return [
     command("new-note", "New note", "Notes", ["Mod+N"], () => void w.newNote()),
     command("today", "Today’s note", "Notes", ["Mod+D"], () => void w.openToday()),
+    command("calendar", "Calendar of daily notes", "Notes", ["Mod+Shift+D"], () => (w.sheet = "calendar")),
+    command("new-from-template", "New note from a template…", "Notes", ["Mod+Shift+N"], () => (w.sheet = "templates")),
     command("import", "Import…", "Notes", ["Mod+Shift+I"], () => (w.sheet = "import")),
     command("export-front", "Export the note or what the search found…", "Notes", [], () => w.exportFront()),
     command("export", "Export all notes…", "Notes", [], () => w.exportAll()),

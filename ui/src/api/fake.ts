@@ -586,7 +586,7 @@ export function fakeApi(): Api {
         .map((t) => t.tag)
         .filter((t) => t.toLowerCase().includes(prefix.toLowerCase()))
         .slice(0, 30),
-    resolveName: async (name) => alive().find((n) => n.title.toLowerCase() === name.toLowerCase())?.id ?? null,
+    resolveName: async (name) => alive().find((n) => [n.title, `${n.notebook}/${n.title}`].some((full) => full.toLowerCase() === name.toLowerCase()))?.id ?? null,
     listTasks: async (includeDone) => alive().flatMap(tasksOf).filter((t) => includeDone || !t.done),
     toggleTask: async (id, line, done) => {
       const note = need(id);

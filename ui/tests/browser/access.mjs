@@ -111,6 +111,22 @@ const screens = {
     await page.getByRole("option").first().waitFor();
   },
   help: async (page) => page.keyboard.press("F1"),
+  calendar: async (page) => {
+    await page.keyboard.press("Control+Shift+D");
+    await page.getByRole("button", { name: /, has a note$/ }).first().waitFor();
+  },
+  templates: async (page) => {
+    await page.keyboard.press("Control+Shift+N");
+    await page.getByRole("button", { name: "Make a first one" }).waitFor();
+  },
+  "around a note": async (page) => {
+    await page.evaluate(() => window.fakeShell.openNote(2, ""));
+    await page.locator(".cm-content").waitFor();
+    await page.getByText("Around this note").click();
+    await page.getByRole("group", { name: /^Notes around/ }).waitFor();
+    await page.getByText("Mentioned without a link").click();
+    await page.getByText("No other note has this name in its text.").waitFor();
+  },
   menu: async (page) => {
     await page.locator("[role=treeitem]", { hasText: "Home" }).first().click({ button: "right" });
     await page.getByRole("menu").waitFor();

@@ -5,6 +5,7 @@ import "./finding.mjs";
 import "./keys.mjs";
 import "./library.mjs";
 import "./models.mjs";
+import "./organise.mjs";
 import "./places.mjs";
 import "./quick.mjs";
 import "./search.mjs";
