@@ -3,6 +3,7 @@ import { foldAll, foldCode, unfoldAll, unfoldCode } from "@codemirror/language";
 import { type ChangeSpec, type EditorState, type StateCommand } from "@codemirror/state";
 import { EditorView } from "@codemirror/view";
 import { insertLink, selectedLines, toggleTask, toggleWrap } from "./commands";
+import { largerPicture, ownWidth, smallerPicture } from "./pictures";
 import { tableCommands } from "./tables";
 
 export interface WritingCommand {
@@ -60,6 +61,9 @@ export const writingCommands: readonly WritingCommand[] = [
   { id: "unfold", title: "Unfold", keys: ["Mod+Shift+]"], run: unfoldCode },
   { id: "fold-all", title: "Fold all", keys: ["Mod+Alt+["], run: foldAll },
   { id: "unfold-all", title: "Unfold all", keys: ["Mod+Alt+]"], run: unfoldAll },
+  { id: "picture-larger", title: "Picture: larger", keys: [], run: largerPicture },
+  { id: "picture-smaller", title: "Picture: smaller", keys: [], run: smallerPicture },
+  { id: "picture-own", title: "Picture: its own size", keys: [], run: ownWidth },
   ...tableCommands.map(({ id, title, run }) => ({ id: `table-${id}`, title: `Table: ${title.charAt(0).toLowerCase()}${title.slice(1)}`, keys: [], run })),
 ];
 

@@ -132,6 +132,12 @@ export const editorTheme = EditorView.theme({
   ".cm-fold-rest": { margin: "0 0.4em", padding: "0 0.45em", borderRadius: "5px", backgroundColor: "var(--accent-soft)", color: "var(--accent-strong)", fontSize: "0.8rem", lineHeight: "1.3", cursor: "pointer" },
   ".cm-rule": { display: "inline-block", width: "100%", height: "1px", verticalAlign: "middle", backgroundColor: "var(--line-strong)" },
   ".cm-embed-image": { display: "block", maxWidth: "100%", height: "auto", borderRadius: "6px", margin: "0.4em 0", textIndent: "0" },
+  ".cm-embed-frame": { display: "inline-block", position: "relative", maxWidth: "100%", lineHeight: "0", verticalAlign: "bottom" },
+  ".cm-embed-handle": {
+    position: "absolute", insetBlockEnd: "0.6em", insetInlineEnd: "0.25rem", width: "1rem", height: "1rem", borderRadius: "4px", cursor: "nwse-resize", opacity: "0",
+    backgroundColor: "var(--surface)", border: "1px solid var(--field-line)", boxShadow: "var(--shadow-sm)", touchAction: "none",
+  },
+  ".cm-embed-frame:hover .cm-embed-handle": { opacity: "1" },
   ".cm-embed-chip": {
     display: "inline-block", border: "1px solid var(--line)", borderRadius: "6px", padding: "0.05em 0.6em", fontSize: "0.88em",
     color: "var(--text-3)", backgroundColor: "var(--surface)", cursor: "pointer", maxWidth: "100%", overflowWrap: "anywhere",

@@ -5,6 +5,7 @@ import { ticked } from "../shared/taskLine";
 import type { Embed } from "./embeds";
 import { sizeLabel } from "./embeds";
 import { showFormula } from "./formula";
+import { MIN_WIDTH, resized } from "./pictures";
 
 export class CheckboxWidget extends WidgetType {
   constructor(
@@ -152,12 +153,58 @@ export class EmbedWidget extends WidgetType {
       view.requestMeasure();
     });
     image.src = url;
-    return image;
+    if (view.state.readOnly) return image;
+    const frame = document.createElement("span");
+    frame.className = "cm-embed-frame";
+    const handle = document.createElement("span");
+    // By keys: the commands that make a picture larger and smaller.
+    handle.setAttribute("aria-hidden", "true");
+    handle.className = "cm-embed-handle";
+    handle.title = "Drag to resize, double-click for its own size";
+    handle.addEventListener("pointerdown", (event) => {
+      if (event.button === 0) resizeByPointer(view, frame, image, event);
+    });
+    handle.addEventListener("dblclick", (event) => {
+      event.preventDefault();
+      const spec = resized(view.state, view.posAtDOM(frame), null);
+      if (spec) view.dispatch(spec);
+    });
+    frame.append(image, handle);
+    return frame;
   }
 
-  override ignoreEvent(): boolean {
-    return false;
+  override ignoreEvent(event: Event): boolean {
+    return event.target instanceof HTMLElement && event.target.classList.contains("cm-embed-handle");
   }
+}
+
+/** The picture follows the pointer; what it comes to is written once, on release. */
+function resizeByPointer(view: EditorView, frame: HTMLElement, image: HTMLImageElement, event: PointerEvent): void {
+  event.preventDefault();
+  event.stopPropagation();
+  const begin = { x: event.clientX, width: image.getBoundingClientRect().width };
+  const most = frame.parentElement?.clientWidth ?? begin.width;
+  const stop = new AbortController();
+  const { signal } = stop;
+  let width = begin.width;
+  addEventListener(
+    "pointermove",
+    (move) => {
+      width = Math.round(Math.max(MIN_WIDTH, Math.min(most, begin.width + move.clientX - begin.x)));
+      image.width = width;
+      image.removeAttribute("height");
+      view.requestMeasure();
+    },
+    { signal },
+  );
+  const end = (): void => {
+    stop.abort();
+    if (Math.abs(width - begin.width) < 2) return;
+    const spec = resized(view.state, view.posAtDOM(frame), width);
+    if (spec) view.dispatch(spec);
+  };
+  addEventListener("pointerup", end, { signal });
+  addEventListener("pointercancel", () => stop.abort(), { signal });
 }
 
 function source(embed: Embed): string {

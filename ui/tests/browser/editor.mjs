@@ -120,21 +120,22 @@ test("editor: code has its colours in the reading view, too", async (open) => {
   equal(await page.locator(`${panel} .prose pre`).innerText(), "const a = 'x';\n", "the code is as it was");
 });
 
+async function command(page, words) {
+  await page.keyboard.press("Control+Shift+P");
+  await page.keyboard.type(words);
+  await page.getByRole("option").first().waitFor();
+  await page.keyboard.press("Enter");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+}
+
 test("editor: focus mode fades the rest, typewriter mode keeps the line in the middle, spelling is checked or not", async (open) => {
   const page = await open();
-  const command = async (words) => {
-    await page.keyboard.press("Control+Shift+P");
-    await page.keyboard.type(words);
-    await page.getByRole("option").first().waitFor();
-    await page.keyboard.press("Enter");
-    await page.getByRole("dialog").waitFor({ state: "detached" });
-  };
   await note(page, `${Array.from({ length: 80 }, (_, i) => `Paragraph ${i}\n`).join("\n")}`, 4);
   equal(await page.locator(".cm-faded").count(), 0, "nothing is faded at first");
-  await command("focus mode");
+  await command(page, "focus mode");
   await page.locator(`${panel} .cm-line:not(.cm-faded)`, { hasText: "Paragraph 2" }).waitFor();
   await page.locator(`${panel} .cm-line.cm-faded`, { hasText: "Paragraph 3" }).waitFor();
-  await command("typewriter");
+  await command(page, "typewriter");
   await page.locator(`${panel} .cm-content`).focus();
   for (let i = 0; i < 30; i++) await page.keyboard.press("ArrowDown");
   const offMiddle = () =>
@@ -145,13 +146,39 @@ test("editor: focus mode fades the rest, typewriter mode keeps the line in the m
     });
   await becomes(offMiddle, true, "the cursor is in the middle");
   equal(await page.locator(`${panel} .cm-content`).getAttribute("spellcheck"), "true", "spelling is checked");
-  await command("spelling");
+  await command(page, "spelling");
   await becomes(() => page.locator(`${panel} .cm-content`).getAttribute("spellcheck"), "false", "and then it is not");
   await page.reload();
   await page.waitForSelector(".window");
   await page.evaluate(() => window.fakeShell.openNote(1, ""));
   await page.locator(`${panel} .cm-content`).waitFor();
   equal(await page.locator(`${panel} .cm-content`).getAttribute("spellcheck"), "false", "it is kept");
+});
+
+test("editor: a picture is resized by its corner and by commands", async (open) => {
+  const page = await open();
+  await note(page, "above\n\nbelow", 2);
+  const line = await page.locator(`${panel} .cm-line`, { hasText: "below" }).boundingBox();
+  await page.evaluate(([x, y]) => window.fakeShell.dropFiles("drop", ["/home/you/Plan.png"], x, y), [line.x + 4, line.y + 8]);
+  await saved(page, "above\n\n![[Plan.png]]below", "attached");
+  await page.locator(`${panel} .cm-line`, { hasText: "above" }).click();
+  await command(page, "picture: larger");
+  await page.getByText("That is not possible here.").waitFor();
+  await page.locator(`${panel} .cm-line`, { hasText: "below" }).click();
+  await page.keyboard.press("Home");
+  await command(page, "picture: smaller");
+  await saved(page, "above\n\n![[Plan.png|384]]below", "by a command");
+  await page.locator(`${panel} .cm-line`, { hasText: "above" }).click();
+  await becomes(() => page.locator(`${panel} .cm-embed-image`).evaluate((e) => Math.round(e.getBoundingClientRect().width)), 384, "as wide as it says");
+  const handle = page.locator(`${panel} .cm-embed-handle`);
+  await handle.hover();
+  const at = await handle.boundingBox();
+  await page.mouse.down();
+  await page.mouse.move(at.x - 92, at.y + 8, { steps: 5 });
+  await page.mouse.up();
+  await becomes(async () => Math.abs(Number(/\|(\d+)\]/.exec((await lastBody(page)) ?? "")?.[1] ?? 0) - 284) < 4, true, "by its corner");
+  await page.keyboard.press("Control+e");
+  await page.locator(`${panel} .prose img[width]`).waitFor();
 });
 
 test("editor: an input method composes, in text and in a list", async (open) => {

@@ -2,6 +2,7 @@ import { run } from "./harness.mjs";
 import "./access.mjs";
 import "./folders.mjs";
 import "./finding.mjs";
+import "./journeys.mjs";
 import "./keys.mjs";
 import "./library.mjs";
 import "./models.mjs";
