@@ -24,9 +24,10 @@ export function neighboursOf(self: NoteId, to: readonly { id: NoteId; title: str
 export function linksOf(body: string): string[] {
   const found = new Map<string, string>();
   const text = body.replace(/^ {0,3}(`{3,}|~{3,})[\s\S]*?^ {0,3}\1/gm, "").replace(/`[^`\n]*`/g, "");
-  for (const link of text.matchAll(/(?<!!)\[\[([^[\]\n|#]{1,300})/g)) {
+  for (const link of text.matchAll(/!?\[\[([^[\]\n|#]{1,300})/g)) {
     const name = (link[1] ?? "").trim();
-    if (name) found.set(name.toLowerCase(), name);
+    // With `!` it is a picture or a file.
+    if (name && !link[0].startsWith("!")) found.set(name.toLowerCase(), name);
   }
   return [...found.values()];
 }

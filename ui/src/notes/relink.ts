@@ -31,10 +31,10 @@ export function relinked(body: string, from: string, to: string): string {
 /** The text with the first mention of a name that is no link made one; null: it is not mentioned outside of links and code. */
 export function linkedMention(body: string, name: string): string | null {
   let done = false;
-  const mention = new RegExp(`\\[\\[[^\\]\\n]*\\]\\]|\\[[^\\]\\n]*\\]\\([^)\\n]*\\)|https?://\\S+|(?<![\\p{L}\\p{N}])${escaped(name.trim())}(?![\\p{L}\\p{N}])`, "giu");
+  const mention = new RegExp(`\\[\\[[^\\]\\n]*\\]\\]|\\[[^\\]\\n]*\\]\\([^)\\n]*\\)|https?://\\S+|${escaped(name.trim())}(?![\\p{L}\\p{N}])`, "giu");
   const made = outsideCode(body, (text) =>
-    text.replace(mention, (found) => {
-      if (done || /^(?:\[|https?:)/i.test(found)) return found;
+    text.replace(mention, (found: string, at: number) => {
+      if (done || /^(?:\[|https?:)/i.test(found) || /[\p{L}\p{N}]$/u.test(text.slice(Math.max(0, at - 2), at))) return found;
       done = true;
       return found === name.trim() ? `[[${found}]]` : `[[${name.trim()}|${found}]]`;
     }),

@@ -16,7 +16,7 @@ export const PRIORITIES: readonly { value: Priority; sign: string; label: string
 /** What comes before a task's words, up to and with its box. */
 const TASK = /^(\s*(?:>\s*)*(?:[-*+]|\d+[.)])\s+\[)(.)(\]\s+)(.*)$/su;
 const PRIORITY = /\s*([🔺⏫🔼🔽⏬])\ufe0f?/u;
-const DUE = /(?:📅\ufe0f?|(?<=^|\s)due:)\s*(\d{4}-\d{2}-\d{2})/u;
+const DUE = /(?:📅\ufe0f?|\bdue:)\s*(\d{4}-\d{2}-\d{2})/u;
 /** Up to the next sign. */
 const REPEAT = /🔁\ufe0f?\s*([^📅⏳🛫✅➕❌🔺⏫🔼🔽⏬#]*)/u;
 
@@ -97,7 +97,7 @@ export function withPriority(line: string, priority: Priority): string {
   const bare = line.replace(new RegExp(PRIORITY, "gu"), "");
   if (!sign) return bare.trimEnd();
   // Before the dates, as Obsidian Tasks reads them from the end.
-  const at = bare.search(/\s*(?:📅|🔁|⏳|🛫|✅|➕|❌|(?<=\s)due:\d)/u);
+  const at = bare.search(/\s*(?:📅|🔁|⏳|🛫|✅|➕|❌|\bdue:\d)/u);
   return at < 0 ? `${bare.trimEnd()} ${sign}` : `${bare.slice(0, at)} ${sign}${bare.slice(at)}`;
 }
 
