@@ -1,6 +1,7 @@
 /** The window's own state: its tabs, its layout, and what the person may do in it. Wires the rooms together; knows no screen. */
 import { api, errorMessage, type ExportWhat, type NoteHead, type NoteId } from "./api";
 import { Library } from "./library/library.svelte";
+import { fillIn, TEMPLATES } from "./library/template";
 import type { TreeRow } from "./library/tree";
 import { FileDrop } from "./shared/fileDrop.svelte";
 import { NoteDrag } from "./shared/drag.svelte";
@@ -16,7 +17,7 @@ import { Tabs, type TabContent } from "./tabs/tabs.svelte";
 /** Worst first: what the status bar says when it can say only one thing. */
 const WORST: SaveState[] = ["failed", "conflict", "unsaved", "saving", "saved"];
 
-export type Sheet = "palette" | "commands" | "help" | "import" | null;
+export type Sheet = "palette" | "commands" | "help" | "import" | "calendar" | "templates" | null;
 
 export class Workspace {
   readonly tabs = new Tabs();
@@ -193,6 +194,40 @@ export class Workspace {
       this.tabs.openNote(await api.openDailyNote(), "", true);
     } catch (error) {
       this.fail("Today’s note could not be opened", error);
+    }
+  }
+
+  /** The note of a day; there is one from now on. */
+  async openDay(day: string): Promise<void> {
+    try {
+      const found = (await api.resolveName(`Journal/${day}`)) ?? (await api.resolveName(day));
+      const id = found ?? (await api.createNote({ title: day, body: "", front_matter: "", tags: [], notebook: "Journal", pinned: false })).id;
+      this.tabs.openNote(id, "", true);
+    } catch (error) {
+      this.fail("The note of that day could not be opened", error);
+    }
+  }
+
+  async newFromTemplate(template: NoteId): Promise<void> {
+    try {
+      const { title, body, tags, front_matter } = await api.getNote(template);
+      const now = new Date();
+      const name = fillIn(title, now);
+      const within = this.currentNotebook === TEMPLATES ? "" : this.currentNotebook;
+      const saved = await api.createNote({ title: name, body: fillIn(body, now, name), front_matter, tags: [...tags], notebook: within, pinned: false });
+      this.tabs.openNote(saved.id, "", true);
+    } catch (error) {
+      this.fail("The note could not be made", error);
+    }
+  }
+
+  async firstTemplate(): Promise<void> {
+    try {
+      const body = "{{weekday}}, {{time}}\n\n## Who was there\n\n- \n\n## What was decided\n\n- \n\n## To do\n\n- [ ] ";
+      const saved = await api.createNote({ title: "Meeting {{date}}", body, front_matter: "", tags: [], notebook: TEMPLATES, pinned: false });
+      this.tabs.openNote(saved.id, "", true);
+    } catch (error) {
+      this.fail("The template could not be made", error);
     }
   }
 

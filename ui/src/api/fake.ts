@@ -1,5 +1,5 @@
 /** The whole Api in memory, for a browser with no shell: sample notes, substring search, imports that progress by themselves.
- *  The address picks a situation: ?first (first run), ?folders (watched folders, one of them emptied), ?notes=5000, ?fail=listNotes,search (those calls reject), ?degraded, ?llm (a language model is set up), ?badmodel (a folder that does not fit), ?slow=ms. */
+ *  The address picks a situation: ?first (first run), ?folders (watched folders, one of them emptied), ?notes=5000, ?tasks=100000, ?fail=listNotes,search (those calls reject), ?degraded, ?llm (a language model is set up), ?badmodel (a folder that does not fit), ?slow=ms. */
 import { sampleNotes } from "./fake-notes";
 import { FakeAsk } from "./fake-ask";
 import { fakeDiagnostics } from "./fake-diagnostics";
@@ -323,6 +323,11 @@ export function fakeApi(): Api {
         { created: now() - (30 + i) * DAY, updated: now() - (30 + i) * DAY, kind: "note" },
       );
     }
+    const tasks = Number(params.get("tasks") ?? 0);
+    for (let i = 0; i < tasks; i += 100) {
+      const lines = Array.from({ length: Math.min(100, tasks - i) }, (_, n) => `- [ ] Task ${i + n} of many${n % 3 === 0 ? ` 📅 20${27 + (n % 7)}-0${1 + (n % 9)}-1${n % 10}` : ""}${n % 10 === 0 ? " ⏫" : ""}`);
+      put({ title: `Plan ${i / 100}`, body: lines.join("\n"), front_matter: "", tags: [], notebook: "Plans", pinned: false }, { created: now() - DAY, updated: now() - DAY, kind: "note" });
+    }
     const trashed = put(
       { title: "Old shopping list", body: "Milk, bread, batteries.", front_matter: "", tags: [], notebook: "Home", pinned: false },
       { created: now() - 90 * DAY, updated: now() - 60 * DAY, kind: "note" },
@@ -587,7 +592,7 @@ export function fakeApi(): Api {
         .map((t) => t.tag)
         .filter((t) => t.toLowerCase().includes(prefix.toLowerCase()))
         .slice(0, 30),
-    resolveName: async (name) => alive().find((n) => n.title.toLowerCase() === name.toLowerCase())?.id ?? null,
+    resolveName: async (name) => alive().find((n) => [n.title, `${n.notebook}/${n.title}`].some((full) => full.toLowerCase() === name.toLowerCase()))?.id ?? null,
     listTasks: async (includeDone) => alive().flatMap(tasksOf).filter((t) => includeDone || !t.done),
     toggleTask: async (id, line, done) => {
       const note = need(id);

@@ -4,6 +4,7 @@ import { deleteMarkupBackward, insertNewlineContinueMarkupCommand } from "@codem
 import { forceParsing } from "@codemirror/language";
 import { ChangeSet, type ChangeSpec, EditorSelection, type EditorState, type StateCommand, type Text } from "@codemirror/state";
 import type { EditorView, KeyBinding } from "@codemirror/view";
+import { cellBelow, stepCell } from "./tables";
 import { toggleMarkerAt } from "./widgets";
 
 const LIST_LINE = /^(\s*)([-*+]|\d+[.)])(\s+)/;
@@ -71,7 +72,8 @@ export const insertLink: StateCommand = ({ state, dispatch }) => {
   return true;
 };
 
-function selectedLines(state: EditorState): number[] {
+/** Their numbers. */
+export function selectedLines(state: EditorState): number[] {
   const numbers = new Set<number>();
   for (const range of state.selection.ranges) {
     const last = state.doc.lineAt(range.to).number;
@@ -201,11 +203,12 @@ export const indentItems = moveItems(1);
 export const dedentItems = moveItems(-1);
 
 const tab: StateCommand = (target) => {
+  if (stepCell(1)(target)) return true;
   if (indentItems(target)) return true;
   return target.state.selection.ranges.some((range) => !range.empty) ? indentMore(target) : insertTab(target);
 };
 
-const shiftTab: StateCommand = (target) => dedentItems(target) || indentLess(target);
+const shiftTab: StateCommand = (target) => stepCell(-1)(target) || dedentItems(target) || indentLess(target);
 
 /** Ticks the task of the cursor's line; a line that is no task becomes one. */
 export function toggleTask(view: EditorView): boolean {
@@ -225,17 +228,14 @@ const continueMarkup = insertNewlineContinueMarkupCommand({ nonTightLists: false
 const PARSE_MS = 50;
 
 function newlineInMarkup(view: EditorView): boolean {
+  if (cellBelow(view)) return true;
   forceParsing(view, view.state.selection.main.head, PARSE_MS);
   return continueMarkup(view);
 }
 
+/** Keys that mean what they mean on any keyboard; the others are the app's (run.ts). */
 export const noteKeymap: readonly KeyBinding[] = [
   { key: "Enter", run: newlineInMarkup },
   { key: "Backspace", run: deleteMarkupBackward },
   { key: "Tab", run: tab, shift: shiftTab },
-  { key: "Mod-b", run: toggleWrap("**"), preventDefault: true },
-  { key: "Mod-i", run: toggleWrap("*"), preventDefault: true },
-  { key: "Mod-k", run: insertLink, preventDefault: true },
-  { key: "Mod-Shift-h", run: toggleWrap("=="), preventDefault: true },
-  { key: "Mod-Enter", run: toggleTask },
 ];

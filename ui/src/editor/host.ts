@@ -16,6 +16,8 @@ export interface EditorHost {
   openTag(tag: string): void;
   /** Said to the user: a failed attachment, for example. */
   announce(message: string): void;
+  /** Written to the log: nothing the user can do about. */
+  report(message: string): void;
 }
 
 export const hostFacet = Facet.define<EditorHost, EditorHost | null>({ combine: (values) => values[0] ?? null });

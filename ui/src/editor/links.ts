@@ -11,7 +11,8 @@ export type LinkTarget =
   | { kind: "wikilink"; name: string; heading: string }
   | { kind: "url"; url: string }
   | { kind: "tag"; tag: string }
-  | { kind: "embed"; address: string };
+  | { kind: "embed"; address: string }
+  | { kind: "footnote"; mark: string; from: number };
 
 /** The text between `[[` and `]]`. */
 export function wikilinkInner(state: EditorState, node: SyntaxNode): string {
@@ -57,6 +58,8 @@ function targetOf(state: EditorState, node: SyntaxNode): LinkTarget | null {
       return node.parent?.name === "Link" || node.parent?.name === "Image"
         ? null
         : addressTarget(state.sliceDoc(node.from, node.to));
+    case "Footnote":
+      return { kind: "footnote", mark: state.sliceDoc(node.from, node.to), from: node.from };
     case "Hashtag":
       return { kind: "tag", tag: state.sliceDoc(node.from + 1, node.to) };
     default:
@@ -80,7 +83,17 @@ export function addressTarget(address: string): LinkTarget {
   return { kind: "wikilink", name: target.replace(/^\.\//, "").replace(/\.md$/i, ""), heading };
 }
 
-export function follow(state: EditorState, target: LinkTarget, newTab: boolean): void {
+/** Where a footnote's text is, seen from one of its marks; seen from its text, where its first mark is. */
+export function footnotePlace(text: string, mark: string, from: number): number {
+  const definition = text.search(new RegExp(`^${mark.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}:`, "m"));
+  if (definition < 0) return -1;
+  if (definition !== from) return definition + mark.length + 1 + (text.charAt(definition + mark.length + 1) === " " ? 1 : 0);
+  for (let at = text.indexOf(mark); at >= 0; at = text.indexOf(mark, at + 1)) if (at !== definition) return at + mark.length;
+  return -1;
+}
+
+export function follow(view: EditorView, target: LinkTarget, newTab: boolean): void {
+  const { state } = view;
   const host = state.facet(hostFacet);
   if (!host) return;
   switch (target.kind) {
@@ -91,6 +104,12 @@ export function follow(state: EditorState, target: LinkTarget, newTab: boolean):
       if (isOutsideLink(target.url)) host.openLink(target.url);
       else host.announce(`Not opened: ${target.url.slice(0, 60)} is not a web or mail address`);
       return;
+    case "footnote": {
+      const place = footnotePlace(state.doc.toString(), target.mark, target.from);
+      if (place < 0) host.announce(`${target.mark} has no text yet: write it on a line of its own, after ${target.mark}:`);
+      else view.dispatch({ selection: { anchor: place }, effects: EditorView.scrollIntoView(place, { y: "center" }), userEvent: "select" });
+      return;
+    }
     case "tag":
       host.openTag(target.tag);
       return;
@@ -134,7 +153,7 @@ export function linkFollowing(): Extension {
         const target = pos === null ? null : linkAt(view.state, pos);
         if (!target) return false;
         event.preventDefault();
-        follow(view.state, target, event.ctrlKey || event.metaKey || event.button === 1);
+        follow(view, target, event.ctrlKey || event.metaKey || event.button === 1);
         return true;
       },
     }),
@@ -144,7 +163,7 @@ export function linkFollowing(): Extension {
         run(view) {
           const target = linkAt(view.state, view.state.selection.main.head);
           if (!target) return false;
-          follow(view.state, target, false);
+          follow(view, target, false);
           return true;
         },
       },

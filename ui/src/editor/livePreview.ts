@@ -9,7 +9,8 @@ import { resolveEmbed } from "./embeds";
 import { attachmentsField, setAttachments } from "./host";
 import { addressTarget, linkAddress, wikilinkInner } from "./links";
 import { splitWikilink } from "./markdown";
-import { CheckboxWidget, EmbedWidget, RuleWidget, TextWidget } from "./widgets";
+import { displayWidth, splitRow } from "./rows";
+import { CheckboxWidget, EmbedWidget, FormulaWidget, RuleWidget, TextWidget } from "./widgets";
 
 /** Sent when a mouse selection ends: until then nothing is revealed, or the text would slide under the pointer. */
 const settle = StateEffect.define();
@@ -35,7 +36,11 @@ function mark(className: string): Decoration {
 }
 
 const linkMark = Decoration.mark({ class: "cm-link", attributes: { "data-link": "" } });
+const footnoteMark = Decoration.mark({ class: "cm-footnote", attributes: { "data-link": "" } });
 const tagMark = Decoration.mark({ class: "cm-tag", attributes: { "data-link": "" } });
+
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
+const ownDirection = Decoration.line({ attributes: { dir: "auto" } });
 
 function line(className: string): Decoration {
   let found = lines.get(className);
@@ -88,8 +93,14 @@ class Builder {
     this.codeLines.clear();
     this.tables.length = 0;
     syntaxTree(this.state).iterate({ from, to, enter: (node) => this.enter(node) });
+    this.directions();
     this.finishLists();
     for (const table of this.tables) this.table(table);
+  }
+
+  /** Lines with letters that run from right to left begin where their first letter says. */
+  private directions(): void {
+    for (const at of this.visibleLines(this.from, this.to)) if (RIGHT_TO_LEFT.test(at.text)) this.ranges.push(ownDirection.range(at.from));
   }
 
   private touches(from: number, to: number): boolean {
@@ -165,6 +176,20 @@ class Builder {
       case "Escape":
         if (!this.touches(from, to)) this.hide(from, from + 1);
         return false;
+      case "Footnote":
+        if (this.touches(from, to)) this.add(mark("cm-link"), from, to);
+        else {
+          this.hide(from, from + 2);
+          this.hide(to - 1, to);
+          this.add(footnoteMark, from + 2, to - 1);
+        }
+        return false;
+      case "Formula":
+        this.formula(from, to);
+        return false;
+      case "FormulaBlock":
+        this.formulaBlock(ref.node);
+        return false;
       case "HorizontalRule":
         if (!this.lineTouched(from)) this.ranges.push(Decoration.replace({ widget: new RuleWidget() }).range(from, to));
         return false;
@@ -194,7 +219,9 @@ class Builder {
       case "Comment":
       case "HTMLTag":
       case "LinkReference":
-        this.add(mark("cm-dim"), from, to);
+        // A footnote of one word looks like the address of a link.
+        if (this.state.sliceDoc(from, from + 2) === "[^") this.add(mark("cm-footnote-mark"), from, from + this.state.sliceDoc(from, to).indexOf("]") + 1);
+        else this.add(mark("cm-dim"), from, to);
         return false;
       default:
         return undefined;
@@ -280,6 +307,26 @@ class Builder {
       this.ranges.push(Decoration.replace({ widget }).range(node.from, node.to));
       this.hidden.push({ from: node.from, to: node.to });
     }
+  }
+
+  private formula(from: number, to: number): void {
+    const source = this.state.sliceDoc(from, to);
+    const display = source.startsWith("$$");
+    const widget = new FormulaWidget(source.slice(display ? 2 : 1, display ? -2 : -1).trim(), display);
+    if (!this.touches(from, to)) {
+      this.ranges.push(Decoration.replace({ widget }).range(from, to));
+      this.hidden.push({ from, to });
+      return;
+    }
+    this.add(mark("cm-formula-source"), from, to);
+    if (display) this.ranges.push(Decoration.widget({ widget, side: 1 }).range(to));
+  }
+
+  /** Its source stays to be seen, so that nothing moves when the cursor comes or goes; below it is what it says. */
+  private formulaBlock(node: SyntaxNode): void {
+    for (const at of this.visibleLines(node.from, node.to)) this.ranges.push(line("cm-formula-line").range(at.from));
+    const tex = this.state.sliceDoc(node.from, node.to).replace(/^\s*\$\$|\$\$\s*$/g, "").trim();
+    if (tex !== "" && node.to <= this.to) this.ranges.push(Decoration.widget({ widget: new FormulaWidget(tex, true), side: 1 }).range(node.to));
   }
 
   private quote(node: SyntaxNode): void {
@@ -405,7 +452,9 @@ class Builder {
         const side = rule ? "left" : (sides[column] ?? "left");
         const before = side === "right" ? missing : side === "centre" ? Math.floor(missing / 2) : 0;
         this.pad(cell.from, before, rule, -1);
-        this.pad(cell.to, missing - before, rule, 1);
+        // The rule goes on where its dashes end.
+        const end = rule ? cell.to - (/\s*$/.exec(doc.sliceString(cell.from, cell.to))?.[0].length ?? 0) : cell.to;
+        this.pad(end, missing - before, rule, 1);
       });
     }
     for (const at of this.visibleLines(node.from, node.to))
@@ -425,23 +474,6 @@ class Builder {
       if (span.from >= from && span.to <= to) length -= displayWidth(this.state.sliceDoc(span.from, span.to));
     return length;
   }
-}
-
-/** Wide (Chinese, Japanese, Korean, emoji) characters take two columns. */
-function displayWidth(text: string): number {
-  let width = 0;
-  for (const char of text)
-    width += /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\u{1f300}-\u{1faff}]/u.test(char) ? 2 : 1;
-  return width;
-}
-
-/** A table row's cells from bar to bar, as offsets into its text. */
-export function splitRow(text: string): { from: number; to: number }[] {
-  const bars: number[] = [];
-  for (let i = 0; i < text.length; i++) if (text[i] === "|" && text[i - 1] !== "\\") bars.push(i);
-  const bounds = /^\s*\|/.test(text) ? bars : [-1, ...bars];
-  if (!/\|\s*$/.test(text)) bounds.push(text.length);
-  return bounds.slice(0, -1).map((bar, index) => ({ from: bar + 1, to: bounds[index + 1] ?? text.length }));
 }
 
 class LivePreview {

@@ -1,4 +1,4 @@
-// The Markdown dialect of notes: GitHub's, with wikilinks, embeds, #tags and ==highlights==.
+// The Markdown dialect of notes: GitHub's, with wikilinks, embeds, #tags, ==highlights==, [^footnotes] and $formulas$.
 // Only the grammar; what it looks like is livePreview.ts.
 import { markdown, markdownLanguage } from "@codemirror/lang-markdown";
 import { languages } from "@codemirror/language-data";
@@ -8,6 +8,7 @@ import type { DelimiterType, MarkdownConfig } from "@lezer/markdown";
 
 const BANG = 33;
 const HASH = 35;
+const DOLLAR = 36;
 const EQUALS = 61;
 const BRACKET = 91;
 /** A longer `[[…` is prose, not a link. */
@@ -75,13 +76,73 @@ const highlights: MarkdownConfig = {
   ],
 };
 
+/** The mark of a footnote; its text is a paragraph that begins with the same mark and a colon. */
+const footnotes: MarkdownConfig = {
+  defineNodes: [{ name: "Footnote", style: tags.link }],
+  parseInline: [
+    {
+      name: "Footnote",
+      before: "Link",
+      parse(cx, next, pos) {
+        if (next !== BRACKET || cx.char(pos + 1) !== 94) return -1;
+        const found = /^\[\^[^\]\s[]{1,60}\]/.exec(cx.slice(pos, Math.min(cx.end, pos + 64)));
+        return found ? cx.addElement(cx.elt("Footnote", pos, pos + found[0].length)) : -1;
+      },
+    },
+  ],
+};
+
+/** A longer `$…$` is prose about money. */
+const MAX_FORMULA = 1000;
+
+/** The length of the formula that begins with `$`: no space inside its dollars, no digit behind them, so that prices are none. */
+export function formulaLength(text: string): number {
+  const found = /^\$\$(?!\s*\$)[^\n]+?\$\$|^\$(?![\s$])(?:\\[^\n]|[^$\\\n])*?(?:[^\s$\\]|\\[^\n])\$(?![\d$])/.exec(text);
+  return found?.[0].length ?? 0;
+}
+
+const formulas: MarkdownConfig = {
+  defineNodes: [{ name: "Formula" }, { name: "FormulaBlock", block: true }],
+  parseInline: [
+    {
+      name: "Formula",
+      before: "Escape",
+      parse(cx, next, pos) {
+        if (next !== DOLLAR) return -1;
+        const length = formulaLength(cx.slice(pos, Math.min(cx.end, pos + MAX_FORMULA)));
+        return length > 0 ? cx.addElement(cx.elt("Formula", pos, pos + length)) : -1;
+      },
+    },
+  ],
+  parseBlock: [
+    {
+      name: "FormulaBlock",
+      before: "FencedCode",
+      endLeaf: (_cx, line) => line.text.slice(line.pos).trim() === "$$",
+      parse(cx, line) {
+        if (line.text.slice(line.pos).trim() !== "$$") return false;
+        const from = cx.lineStart + line.pos;
+        while (cx.nextLine()) {
+          if (line.text.slice(line.pos).trim() !== "$$") continue;
+          const to = cx.lineStart + line.text.length;
+          cx.nextLine();
+          cx.addElement(cx.elt("FormulaBlock", from, to));
+          return true;
+        }
+        cx.addElement(cx.elt("FormulaBlock", from, cx.prevLineEnd()));
+        return true;
+      },
+    },
+  ],
+};
+
 /** Grammar, list-continuing keys and lazily loaded languages for fenced code. */
 export function noteMarkdown(): Extension {
   return markdown({
     base: markdownLanguage,
     codeLanguages: languages,
     completeHTMLTags: false,
-    extensions: [wikiLinks, hashtags, highlights],
+    extensions: [wikiLinks, hashtags, highlights, footnotes, formulas],
     addKeymap: false,
   });
 }

@@ -4,9 +4,9 @@ import { minimalChange } from "./change";
 import { isOutsideLink, resolveEmbed } from "./embeds";
 import { attachmentName } from "./files";
 import { addressTarget } from "./links";
-import { splitRow } from "./livePreview";
 import { splitWikilink } from "./markdown";
 import { countWords, outline } from "./outline";
+import { splitRow } from "./rows";
 
 describe("the smallest change", () => {
   it.each([

@@ -1,7 +1,11 @@
 // What stands in the text in place of markup: boxes, bullets, pictures, rules.
 import { type EditorView, WidgetType } from "@codemirror/view";
+import { localDay } from "../shared/days";
+import { ticked } from "../shared/taskLine";
 import type { Embed } from "./embeds";
 import { sizeLabel } from "./embeds";
+import { showFormula } from "./formula";
+import { MIN_WIDTH, resized } from "./pictures";
 
 export class CheckboxWidget extends WidgetType {
   constructor(
@@ -46,14 +50,22 @@ export class CheckboxWidget extends WidgetType {
   }
 }
 
-/** Ticks or unticks the `[ ]` on the line of `pos`. */
+/** Ticks or unticks the `[ ]` on the line of `pos`; ticking a task that is repeated writes its next turn above it. */
 export function toggleMarkerAt(view: EditorView, pos: number): boolean {
   if (view.state.readOnly) return false;
   const line = view.state.doc.lineAt(pos);
   const marker = /^(\s*(?:>\s*)*(?:[-*+]|\d+[.)])\s+\[)(.)\]/.exec(line.text);
   if (!marker?.[1]) return false;
   const at = line.from + marker[1].length;
-  view.dispatch({ changes: { from: at, to: at + 1, insert: marker[2] === " " ? "x" : " " }, userEvent: "input.toggle" });
+  const done = marker[2] === " ";
+  const [next, ...rest] = (ticked(line.text, done, localDay(new Date())) ?? "").split("\n");
+  view.dispatch({
+    changes: [
+      ...(rest.length > 0 ? [{ from: line.from, insert: `${next ?? ""}\n` }] : []),
+      { from: at, to: at + 1, insert: done ? "x" : " " },
+    ],
+    userEvent: "input.toggle",
+  });
   return true;
 }
 
@@ -141,12 +153,58 @@ export class EmbedWidget extends WidgetType {
       view.requestMeasure();
     });
     image.src = url;
-    return image;
+    if (view.state.readOnly) return image;
+    const frame = document.createElement("span");
+    frame.className = "cm-embed-frame";
+    const handle = document.createElement("span");
+    // By keys: the commands that make a picture larger and smaller.
+    handle.setAttribute("aria-hidden", "true");
+    handle.className = "cm-embed-handle";
+    handle.title = "Drag to resize, double-click for its own size";
+    handle.addEventListener("pointerdown", (event) => {
+      if (event.button === 0) resizeByPointer(view, frame, image, event);
+    });
+    handle.addEventListener("dblclick", (event) => {
+      event.preventDefault();
+      const spec = resized(view.state, view.posAtDOM(frame), null);
+      if (spec) view.dispatch(spec);
+    });
+    frame.append(image, handle);
+    return frame;
   }
 
-  override ignoreEvent(): boolean {
-    return false;
+  override ignoreEvent(event: Event): boolean {
+    return event.target instanceof HTMLElement && event.target.classList.contains("cm-embed-handle");
   }
+}
+
+/** The picture follows the pointer; what it comes to is written once, on release. */
+function resizeByPointer(view: EditorView, frame: HTMLElement, image: HTMLImageElement, event: PointerEvent): void {
+  event.preventDefault();
+  event.stopPropagation();
+  const begin = { x: event.clientX, width: image.getBoundingClientRect().width };
+  const most = frame.parentElement?.clientWidth ?? begin.width;
+  const stop = new AbortController();
+  const { signal } = stop;
+  let width = begin.width;
+  addEventListener(
+    "pointermove",
+    (move) => {
+      width = Math.round(Math.max(MIN_WIDTH, Math.min(most, begin.width + move.clientX - begin.x)));
+      image.width = width;
+      image.removeAttribute("height");
+      view.requestMeasure();
+    },
+    { signal },
+  );
+  const end = (): void => {
+    stop.abort();
+    if (Math.abs(width - begin.width) < 2) return;
+    const spec = resized(view.state, view.posAtDOM(frame), width);
+    if (spec) view.dispatch(spec);
+  };
+  addEventListener("pointerup", end, { signal });
+  addEventListener("pointercancel", () => stop.abort(), { signal });
 }
 
 function source(embed: Embed): string {
@@ -171,6 +229,32 @@ export class RuleWidget extends WidgetType {
     rule.className = "cm-rule";
     rule.setAttribute("role", "separator");
     return rule;
+  }
+
+  override ignoreEvent(): boolean {
+    return false;
+  }
+}
+
+export class FormulaWidget extends WidgetType {
+  constructor(
+    readonly tex: string,
+    readonly display: boolean,
+  ) {
+    super();
+  }
+
+  override eq(other: FormulaWidget): boolean {
+    return other.tex === this.tex && other.display === this.display;
+  }
+
+  override toDOM(view: EditorView): HTMLElement {
+    const made = document.createElement("span");
+    made.className = this.display ? "cm-formula cm-formula-display" : "cm-formula";
+    showFormula(made, this.tex, this.display, () => {
+      view.requestMeasure();
+    });
+    return made;
   }
 
   override ignoreEvent(): boolean {

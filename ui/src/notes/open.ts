@@ -2,12 +2,15 @@
 import { api, errorMessage, type NoteId } from "../api";
 import type { Navigation } from "../shared/navigation";
 import { OpenNotes } from "./openNotes";
+import { NotePlaces } from "./places";
 import { storageVault } from "./session.svelte";
 
 export const openNotes = new OpenNotes(
   api,
   storageVault(localStorage, (message) => void api.reportError(message)),
 );
+
+export const places = new NotePlaces(localStorage, (message) => void api.reportError(message));
 
 void openNotes.recover();
 

@@ -1,12 +1,13 @@
 // Markdown → safe page content. Raw HTML stays text; what comes out passes an allow-list; nothing is fetched from the network.
 import DOMPurify from "dompurify";
-import MarkdownIt, { type StateCore, type StateInline, type Token } from "markdown-it";
+import MarkdownIt, { type StateBlock, type StateCore, type StateInline, type Token } from "markdown-it";
 import footnote from "markdown-it-footnote";
 import type { Attachment } from "../api";
 import { isOutsideLink, resolveEmbed, sizeLabel } from "../editor/embeds";
 import { addressTarget } from "../editor/links";
+import { showFormula } from "../editor/formula";
 import { calloutLook } from "../editor/livePreview";
-import { splitWikilink } from "../editor/markdown";
+import { formulaLength, splitWikilink } from "../editor/markdown";
 
 /** Characters; a longer body is cut, and says so: rendering all of it would freeze the page for seconds. */
 export const MAX_RENDERED = 600_000;
@@ -40,6 +41,38 @@ markdown.inline.ruler.before("link", "wikilink", (state: StateInline, silent: bo
   state.pos = open + 2 + found[0].length + 2;
   return true;
 });
+
+markdown.inline.ruler.before("escape", "formula", (state: StateInline, silent: boolean) => {
+  if (state.src[state.pos] !== "$") return false;
+  const length = formulaLength(state.src.slice(state.pos, state.pos + 1000));
+  if (length === 0) return false;
+  if (!silent) {
+    const source = state.src.slice(state.pos, state.pos + length);
+    const display = source.startsWith("$$");
+    state.push("formula", "", 0).meta = { tex: source.slice(display ? 2 : 1, display ? -2 : -1).trim(), display };
+  }
+  state.pos += length;
+  return true;
+});
+
+markdown.block.ruler.before(
+  "fence",
+  "formula_block",
+  (state: StateBlock, first: number, last: number, silent: boolean) => {
+    const textOf = (line: number): string => state.src.slice((state.bMarks[line] ?? 0) + (state.tShift[line] ?? 0), state.eMarks[line]);
+    if (textOf(first).trim() !== "$$") return false;
+    if (silent) return true;
+    let end = first + 1;
+    while (end < last && textOf(end).trim() !== "$$") end += 1;
+    const token = state.push("formula", "", 0);
+    token.block = true;
+    token.map = [first, Math.min(last, end + 1)];
+    token.meta = { tex: state.getLines(first + 1, end, state.blkIndent, false).trim(), display: true };
+    state.line = Math.min(last, end + 1);
+    return true;
+  },
+  { alt: ["paragraph", "reference", "blockquote", "list"] },
+);
 
 markdown.inline.ruler.push("hashtag", (state: StateInline, silent: boolean) => {
   if (state.src[state.pos] !== "#" || (state.pos > 0 && !/[\s([{,;]/.test(state.src[state.pos - 1] ?? ""))) return false;
@@ -144,6 +177,13 @@ rules["link_open"] = (tokens, index, options, _env, self) => {
   }
   return self.renderToken(tokens, index, options);
 };
+rules["formula"] = (tokens, index) => {
+  const token = at(tokens, index);
+  const { tex, display } = token.meta as { tex: string; display: boolean };
+  const escape = markdown.utils.escapeHtml;
+  const line = token.map ? ` data-line="${String(token.map[0])}"` : "";
+  return display ? `<div class="formula" data-formula="${escape(tex)}"${line}></div>` : `<span class="formula" data-formula="${escape(tex)}"></span>`;
+};
 for (const cell of ["th_open", "td_open"])
   rules[cell] = (tokens, index, options, _env, self) => {
     const token = at(tokens, index);
@@ -171,10 +211,10 @@ const ALLOWED = {
     "table", "thead", "tbody", "tr", "th", "td", "input", "sup", "section",
   ],
   ALLOWED_ATTR: [
-    "class", "id", "href", "title", "start", "type", "checked", "data-line", "data-wikilink", "data-heading", "data-tag", "data-embed", "data-alt",
+    "class", "id", "href", "title", "start", "type", "checked", "data-line", "data-wikilink", "data-heading", "data-tag", "data-embed", "data-alt", "data-formula",
   ],
   // Not addresses, so the pattern for addresses does not apply to them.
-  ADD_URI_SAFE_ATTR: ["start", "type", "checked", "data-line", "data-wikilink", "data-heading", "data-tag", "data-embed", "data-alt"],
+  ADD_URI_SAFE_ATTR: ["start", "type", "checked", "data-line", "data-wikilink", "data-heading", "data-tag", "data-embed", "data-alt", "data-formula"],
   ALLOW_DATA_ATTR: false,
   ALLOW_ARIA_ATTR: false,
   ALLOWED_URI_REGEXP: /^(?:https?:|mailto:|#)/i,
@@ -192,6 +232,9 @@ export function renderNote(body: string, attachments: readonly Attachment[]): Do
   const html = markdown.render(cut ? body.slice(0, MAX_RENDERED) : body, env);
   const fragment: DocumentFragment = DOMPurify.sanitize(html, ALLOWED);
   for (const place of fragment.querySelectorAll<HTMLElement>("[data-embed]")) place.replaceWith(embedElement(place, attachments));
+  // Only now: what the converter makes of a formula is no part of the note's own text.
+  for (const place of fragment.querySelectorAll<HTMLElement>("[data-formula]")) showFormula(place, place.dataset["formula"] ?? "", place.tagName === "DIV");
+  if (/[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/.test(body)) for (const block of fragment.querySelectorAll<HTMLElement>("p, h1, h2, h3, h4, h5, h6, li, td, th, blockquote")) block.dir = "auto";
   for (const link of fragment.querySelectorAll("a")) finishLink(link);
   for (const box of fragment.querySelectorAll("input")) {
     // Only tasks make inputs; anything else that slipped through is no control of ours.

@@ -1,7 +1,7 @@
 // An open note: what the user typed, what the store has, and the way from one to the other.
 // At most one save is under way, the newest text wins, and a change made elsewhere is never overwritten unasked.
 import { mergeDrafts } from "./merge";
-import { type Api, errorCode, errorMessage, type Note, type NoteDraft, type NoteId } from "../api";
+import { type Api, type Attachment, errorCode, errorMessage, type Note, type NoteDraft, type NoteId } from "../api";
 
 export type Backend = Pick<Api, "getNote" | "saveNote" | "createNote">;
 
@@ -114,6 +114,12 @@ export class NoteSession {
     if (this.readBody && this.readBody !== read) this.settleBody();
     this.readBody = read;
     this.touch();
+  }
+
+  /** A file was stored with the note: it is the note's from now on, whoever shows it. */
+  attached(attachment: Attachment): void {
+    const others = this.note.attachments.filter((one) => one.digest !== attachment.digest || one.name !== attachment.name);
+    this.note = { ...this.note, attachments: [...others, attachment] };
   }
 
   /** Brings `body` up to what was typed. */

@@ -1,9 +1,8 @@
-/** Orders things by how well a few typed letters name them; what they don't name is left out. */
-export function rank<T>(typed: string, all: readonly T[], nameOf: (thing: T) => string): T[] {
+/** Orders things by how well a few typed letters name them, then by how much they are used; what the letters don't name is left out. */
+export function rank<T>(typed: string, all: readonly T[], nameOf: (thing: T) => string, useOf: (thing: T) => number = () => 0): T[] {
   const wanted = typed.toLowerCase();
-  if (wanted === "") return [...all];
-  const scored = all.map((thing, index) => ({ thing, index, score: score(wanted, nameOf(thing).toLowerCase()) })).filter((s) => s.score > 0);
-  return scored.sort((a, b) => b.score - a.score || a.index - b.index).map((s) => s.thing);
+  const scored = all.map((thing, index) => ({ thing, index, use: useOf(thing), score: wanted === "" ? 1 : score(wanted, nameOf(thing).toLowerCase()) })).filter((s) => s.score > 0);
+  return scored.sort((a, b) => b.score - a.score || b.use - a.use || a.index - b.index).map((s) => s.thing);
 }
 
 /** 4: starts with it; 3: a word does; 2: contains it; 1: its letters, in order, each new word's first letter or following on. 0: no. */

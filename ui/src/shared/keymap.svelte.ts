@@ -5,10 +5,12 @@ import { normalise } from "./keys";
 export interface Command {
   id: string;
   title: string;
-  group: "Notes" | "Tabs" | "Go" | "Window" | "App";
+  group: "Notes" | "Writing" | "Tabs" | "Go" | "Window" | "App";
   /** Default keys; the first is shown. */
   keys: string[];
   run: () => void;
+  /** Its keys are its own only then; otherwise they go on to what has the focus. */
+  when?: () => boolean;
 }
 
 export class Keymap {
@@ -37,6 +39,12 @@ export class Keymap {
     return this.#byCombo.get(normalise(combo));
   }
 
+  /** What a key does in notes and lists, whatever the app has it do. */
+  fixed(combo: string): string | undefined {
+    const wanted = normalise(combo);
+    return fixedKeys.find(({ keys }) => keys.some((key) => normalise(key) === wanted))?.title;
+  }
+
   /** Another command that a key already runs. */
   conflict(id: string, combo: string): Command | undefined {
     const wanted = normalise(combo);
@@ -60,10 +68,12 @@ export const [getKeymap, setKeymap] = createContext<Keymap>();
 
 /** Keys of the editor and the lists: not the app's to rebind, shown in the help and kept free. */
 export const fixedKeys: { title: string; keys: string[] }[] = [
-  { title: "Bold, italic, link", keys: ["Mod+B", "Mod+I", "Mod+K"] },
-  { title: "Find in the note", keys: ["Mod+F"] },
-  { title: "Reading view on or off", keys: ["Mod+E"] },
   { title: "Undo, redo", keys: ["Mod+Z", "Mod+Shift+Z"] },
+  { title: "Select all", keys: ["Mod+A"] },
+  { title: "Cut, copy, paste", keys: ["Mod+X", "Mod+C", "Mod+V"] },
+  { title: "Paste without formatting", keys: ["Mod+Shift+V"] },
+  { title: "Next cell of a table, a row below", keys: ["Tab", "Enter"] },
+  { title: "Move a line of a note", keys: ["Alt+Up", "Alt+Down"] },
   { title: "Open what is selected", keys: ["Enter"] },
   { title: "Open it in a new tab", keys: ["Mod+Enter"] },
   { title: "Show the new hits of a search", keys: ["F5"] },

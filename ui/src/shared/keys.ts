@@ -22,6 +22,8 @@ function keyName(event: KeyboardEvent): string {
   // With Shift a digit row key gives "!" or "%"; the code says which key it is.
   const digit = /^Digit(\d)$/.exec(event.code);
   if (digit?.[1]) return digit[1];
+  if (event.shiftKey && event.key === "{") return "[";
+  if (event.shiftKey && event.key === "}") return "]";
   const named = NAMED[event.key];
   if (named) return named;
   return event.key.length === 1 ? event.key.toUpperCase() : event.key;

@@ -2,7 +2,40 @@
 import { createContext } from "svelte";
 import { api, errorMessage, type SavedSearch, type Settings } from "../api";
 
+/** What concerns only how this page looks and writes; kept by the page itself. */
+export interface PageSettings {
+  spellcheck: boolean;
+  /** All but the paragraph that one writes in is faded. */
+  focused: boolean;
+  /** The line that one writes in stays in the middle. */
+  centred: boolean;
+  /** Stronger colours; "system": as the desktop asks. */
+  contrast: "system" | "more" | "normal";
+}
+
+const PAGE_KEY = "page-settings";
+
+export function readPageSettings(json: string | null): PageSettings {
+  let value: unknown = null;
+  try {
+    value = JSON.parse(json ?? "null");
+  } catch {
+    // Whatever cannot be read is as at first.
+  }
+  const fields = typeof value === "object" && value !== null ? (value as Partial<Record<keyof PageSettings, unknown>>) : {};
+  return {
+    spellcheck: fields.spellcheck !== false,
+    focused: fields.focused === true,
+    centred: fields.centred === true,
+    contrast: fields.contrast === "more" || fields.contrast === "normal" ? fields.contrast : "system",
+  };
+}
+
 export class Preferences {
+  page = $state.raw<PageSettings>(readPageSettings(globalThis.localStorage?.getItem(PAGE_KEY) ?? null));
+  #systemContrast = $state(false);
+  /** Strong colours are shown. */
+  contrast = $derived(this.page.contrast === "more" || (this.page.contrast === "system" && this.#systemContrast));
   settings = $state.raw<Settings | null>(null);
   #report: (message: string) => void;
   #systemDark = $state(false);
@@ -14,13 +47,24 @@ export class Preferences {
     this.#report = report;
   }
 
-  /** Follows the desktop's light or dark; returns how to stop. */
+  /** Follows the desktop's light or dark and its contrast; returns how to stop. */
   watchSystem(): () => void {
-    const query = matchMedia("(prefers-color-scheme: dark)");
-    const read = (): void => void (this.#systemDark = query.matches);
+    const dark = matchMedia("(prefers-color-scheme: dark)");
+    const contrast = matchMedia("(prefers-contrast: more)");
+    const read = (): void => {
+      this.#systemDark = dark.matches;
+      this.#systemContrast = contrast.matches;
+    };
     read();
-    query.addEventListener("change", read);
-    return () => query.removeEventListener("change", read);
+    for (const query of [dark, contrast]) query.addEventListener("change", read);
+    return () => {
+      for (const query of [dark, contrast]) query.removeEventListener("change", read);
+    };
+  }
+
+  updatePage(change: Partial<PageSettings>): void {
+    this.page = { ...this.page, ...change };
+    localStorage.setItem(PAGE_KEY, JSON.stringify(this.page));
   }
 
   async load(): Promise<void> {
@@ -62,6 +106,7 @@ export class Preferences {
   /** Applies theme and font size to a page. */
   apply(root: HTMLElement): void {
     root.dataset.theme = this.dark ? "dark" : "light";
+    root.dataset.contrast = this.contrast ? "more" : "normal";
     root.dataset.density = this.density;
     root.style.fontSize = `${this.settings?.font_size ?? 16}px`;
   }

@@ -79,7 +79,7 @@ export function readSession(json: string): Session {
     const content = readContent(saved.content);
     if (!content) return [];
     const selected = typeof saved.selected === "number" ? saved.selected : null;
-    return [{ content, title: text(saved.title), pinned: saved.pinned === true, side: oneOf(saved.side, ["left", "right"], "left"), selected, scroll: number(saved.scroll, 0) }];
+    return [{ content, title: text(saved.title), pinned: saved.pinned === true, passing: saved.passing === true, side: oneOf(saved.side, ["left", "right"], "left"), selected, scroll: number(saved.scroll, 0) }];
   });
   const keys = isFields(value.keys) ? value.keys : {};
   return {

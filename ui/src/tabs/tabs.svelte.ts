@@ -20,6 +20,7 @@ export interface SavedTab {
   content: TabContent;
   title: string;
   pinned: boolean;
+  passing: boolean;
   side: Side;
   selected: NoteId | null;
   scroll: number;
@@ -51,13 +52,14 @@ export class Tab {
     this.content = content;
     this.title = saved?.title ?? "";
     this.pinned = saved?.pinned ?? false;
+    this.passing = saved?.passing ?? false;
     this.side = saved?.side ?? "left";
     this.selected = saved?.selected ?? null;
     this.scroll = saved?.scroll ?? 0;
   }
 
   toJSON(): SavedTab {
-    return { content: $state.snapshot(this.content), title: this.title, pinned: this.pinned, side: this.side, selected: this.selected, scroll: Math.round(this.scroll) };
+    return { content: $state.snapshot(this.content), title: this.title, pinned: this.pinned, passing: this.passing, side: this.side, selected: this.selected, scroll: Math.round(this.scroll) };
   }
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Task } from "../api";
-import { dueLabel, groupTasks, matches, taskLabel } from "./grouping";
+import { dueLabel, groupTasks, inOrder, matches, taskLabel } from "./grouping";
 
 function task(change: Partial<Task>): Task {
   return { note: 1, note_title: "List", notebook: "Home", ordinal: 0, line: 0, text: "x", done: false, due: null, ...change };
@@ -9,7 +9,7 @@ function task(change: Partial<Task>): Task {
 const TODAY = "2026-11-22";
 
 function shown(tasks: Task[], by: "due" | "notebook"): string[] {
-  return groupTasks(tasks, by, TODAY).map((row) => (row.kind === "group" ? `${row.label} ${String(row.count)}` : row.task.text));
+  return groupTasks(inOrder(tasks), by, TODAY).map((row) => (row.kind === "group" ? `${row.label} ${String(row.count)}` : row.task.text));
 }
 
 describe("grouping", () => {
@@ -30,6 +30,11 @@ describe("grouping", () => {
 
   it("by notebook, those without at the end", () => {
     expect(shown(tasks, "notebook")).toEqual(["Home 4", "late", "later", "never", "did", "Work › A 1", "later still", "No notebook 1", "now"]);
+  });
+
+  it("what matters more comes first on its day", () => {
+    const due = TODAY;
+    expect(shown([task({ text: "b 🔽", due }), task({ text: "c", due }), task({ text: "a ⏫", due }), task({ text: "z", due: "2026-11-01" })], "due")).toEqual(["Overdue 1", "z", "Today 3", "a ⏫", "c", "b 🔽"]);
   });
 
   it("of nothing is nothing", () => {
@@ -54,6 +59,7 @@ it.each([
   ["ask [[Anna Berg|Anna]] about **it**", "ask Anna about it"],
   ["read [this](https://a.example)", "read this"],
   ["📅 2026-03-01", "(no words)"],
+  ["Water the plants ⏫ 🔁 every 3 days 📅 2026-03-01", "Water the plants"],
 ])("label of %s", (text, label) => {
   expect(taskLabel(text)).toBe(label);
 });

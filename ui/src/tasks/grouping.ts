@@ -1,15 +1,12 @@
 // Tasks in the order in which they are shown: groups with a heading each, then one flat run of rows.
+// There may be a hundred thousand of them, so what is asked of each at every key is worked out once.
 import type { Task } from "../api";
+import { dateOf } from "../shared/days";
+import { priorityOf, withoutSigns } from "../shared/taskLine";
 
 export type GroupBy = "due" | "notebook";
 
 export type Row = { kind: "group"; key: string; label: string; count: number; urgent: boolean } | { kind: "task"; task: Task };
-
-/** `YYYY-MM-DD` of a day where the person is. */
-export function localDay(date: Date): string {
-  const pad = (value: number) => String(value).padStart(2, "0");
-  return `${String(date.getFullYear())}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`;
-}
 
 export function taskKey(task: Task): string {
   return `${String(task.note)}:${String(task.line)}`;
@@ -33,23 +30,39 @@ function folded(text: string): string {
   return text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 }
 
+interface Worked {
+  /** What a filter looks in. */
+  text: string;
+  order: string;
+}
+
+const worked = new WeakMap<Task, Worked>();
+
+function workedOut(task: Task): Worked {
+  let found = worked.get(task);
+  if (!found) {
+    const text = folded(`${task.text} ${task.note_title} ${task.notebook}`);
+    // Open before done, then by day, by what matters more, by note and place there.
+    const order = `${task.done ? "1" : "0"}${task.due ?? "9999"} ${String(3 - priorityOf(task.text))} ${folded(task.note_title)} ${String(task.note).padStart(12, "0")} ${String(task.line).padStart(8, "0")}`;
+    worked.set(task, (found = { text, order }));
+  }
+  return found;
+}
+
 export function matches(task: Task, filter: string): boolean {
   const words = folded(filter).split(/\s+/).filter(Boolean);
-  if (words.length === 0) return true;
-  const text = folded(`${task.text} ${task.note_title} ${task.notebook}`);
-  return words.every((word) => text.includes(word));
+  return words.every((word) => workedOut(task).text.includes(word));
 }
 
-function compare(a: Task, b: Task): number {
-  return (
-    Number(a.done) - Number(b.done) ||
-    (a.due ?? "9999").localeCompare(b.due ?? "9999") ||
-    a.note_title.localeCompare(b.note_title) ||
-    a.note - b.note ||
-    a.line - b.line
-  );
+/** Once for a list: filters and groups keep the order. */
+export function inOrder(tasks: readonly Task[]): Task[] {
+  return [...tasks].sort((a, b) => {
+    const [one, other] = [workedOut(a).order, workedOut(b).order];
+    return one < other ? -1 : one > other ? 1 : 0;
+  });
 }
 
+/** Of tasks that are in order. */
 export function groupTasks(tasks: readonly Task[], by: GroupBy, today: string): Row[] {
   const groups = new Map<string, Task[]>();
   for (const task of tasks) {
@@ -69,16 +82,15 @@ export function groupTasks(tasks: readonly Task[], by: GroupBy, today: string): 
     const group = groups.get(key);
     if (!group) continue;
     rows.push({ kind: "group", key, label, count: group.length, urgent: by === "due" && key === "overdue" });
-    for (const task of group.sort(compare)) rows.push({ kind: "task", task });
+    for (const task of group) rows.push({ kind: "task", task });
   }
   return rows;
 }
 
-/** The task's words without the marks that say when it is due: the date is shown beside it. */
+/** The task's words without its signs: those are shown beside it. */
 export function taskLabel(text: string): string {
   return (
-    text
-      .replace(/(?:📅|due:)\s*\d{4}-\d{2}-\d{2}/gu, "")
+    withoutSigns(text)
       .replace(/!?\[\[(?:[^\]|]*\|)?([^\]]*)\]\]/g, "$1")
       .replace(/!?\[([^\]]*)\]\([^)]*\)/g, "$1")
       .replace(/(\*\*|__|~~|==|`)/g, "")
@@ -95,7 +107,7 @@ export function dueLabel(due: string, today: string): string {
   if (distance === 0) return "Today";
   if (distance === 1) return "Tomorrow";
   if (distance === -1) return "Yesterday";
-  const date = new Date(`${due}T00:00:00`);
+  const date = dateOf(due);
   if (distance > 1 && distance < 7) return date.toLocaleDateString("en-GB", { weekday: "long" });
   const sameYear = due.slice(0, 4) === today.slice(0, 4);
   return date.toLocaleDateString("en-GB", { day: "numeric", month: "short", ...(sameYear ? {} : { year: "numeric" }) });
