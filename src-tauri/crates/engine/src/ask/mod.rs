@@ -169,7 +169,7 @@ async fn look_up(
     let mut found = tokio::task::spawn_blocking(move || {
         let _in_span = span.entered();
         let (inner, question, target, token) = task;
-        judge(&inner, &question, &query, &notes, target, limit, &token)
+        judge(&inner, &question, &query, &notes, target.as_deref(), limit, &token)
     })
     .await
     .map_err(Error::internal)??;
@@ -184,7 +184,7 @@ fn judge(
     question: &Question,
     query: &note::Query,
     ranked: &[(NoteId, f32)],
-    target: Option<Vec<f32>>,
+    target: Option<&[f32]>,
     limit: usize,
     token: &CancellationToken,
 ) -> Result<Found> {
@@ -205,12 +205,12 @@ fn judge(
         let language = reader.language_of(&note.body);
         let words = reader.read(&question.text, language);
         let asked = Asked::new(&words, &rarity, question.expects);
-        for part in promising(inner, query, note, target.as_deref())? {
+        for part in promising(inner, query, note, target)? {
             candidates.push(Candidate::read(&mut reader, &asked, note, part, *retrieval, language));
         }
     }
     sort(&mut candidates);
-    if let (Some(model), Some(target)) = (&model, &target) {
+    if let (Some(model), Some(target)) = (&model, target) {
         for candidate in candidates.iter_mut().take(COMPARED) {
             if token.is_cancelled() {
                 return Err(Error::cancelled());
@@ -223,7 +223,7 @@ fn judge(
         let first = candidates.len().min(COMPARED);
         sort(&mut candidates[..first]);
     }
-    let (confidence, least) = match (candidates.first(), &target) {
+    let (confidence, least) = match (candidates.first(), target) {
         (Some(first), Some(_)) => (evidence::answers(&first.evidence), evidence::ANSWERED),
         (Some(first), None) => {
             (evidence::answers_by_words(&first.evidence), evidence::ANSWERED_BY_WORDS)
