@@ -453,7 +453,7 @@ class Builder {
         const before = side === "right" ? missing : side === "centre" ? Math.floor(missing / 2) : 0;
         this.pad(cell.from, before, rule, -1);
         // The rule goes on where its dashes end.
-        const end = rule ? cell.to - (/\s*$/.exec(doc.sliceString(cell.from, cell.to))?.[0].length ?? 0) : cell.to;
+        const end = rule ? cell.to - (/:?\s*$/.exec(doc.sliceString(cell.from, cell.to))?.[0].length ?? 0) : cell.to;
         this.pad(end, missing - before, rule, 1);
       });
     }

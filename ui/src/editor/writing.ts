@@ -1,4 +1,5 @@
 // Two ways to stay with what one writes: all but the paragraph is faded, and the line that is written stays in the middle.
+import { searchPanelOpen } from "@codemirror/search";
 import { EditorState, type Extension, RangeSetBuilder } from "@codemirror/state";
 import { Decoration, type DecorationSet, EditorView, ViewPlugin, type ViewUpdate } from "@codemirror/view";
 
@@ -22,10 +23,15 @@ export function focusMode(): Extension {
         this.build(view);
       }
       update(update: ViewUpdate): void {
-        if (update.docChanged || update.selectionSet || update.viewportChanged || update.focusChanged) this.build(update.view);
+        if (update.docChanged || update.selectionSet || update.viewportChanged || searchPanelOpen(update.startState) !== searchPanelOpen(update.state)) this.build(update.view);
       }
       private build(view: EditorView): void {
         const builder = new RangeSetBuilder<Decoration>();
+        // What is looked for may be anywhere.
+        if (searchPanelOpen(view.state)) {
+          this.decorations = Decoration.none;
+          return;
+        }
         const { main } = view.state.selection;
         const [first] = paragraph(view.state, view.state.doc.lineAt(main.from).number);
         const [, last] = paragraph(view.state, view.state.doc.lineAt(main.to).number);

@@ -212,6 +212,19 @@ describe("session", () => {
     expect(session.active).toBe(2);
   });
 
+  test("what was opened in passing is so again", () => {
+    const tabs = opened("a");
+    tabs.openNote(3, "", false);
+    const session = readSession(JSON.stringify({ ...freshSession, ...tabs.save() }));
+    const again = new Tabs();
+    again.restore(session.tabs, session.active, session.beside);
+    again.openNote(4, "", false);
+    expect(again.all.map((t) => [t.label, t.passing])).toEqual([
+      ["a", false],
+      ["Untitled", true],
+    ]);
+  });
+
   for (const json of ["", "{", "[]", "null", "7", '{"tabs":7}', '{"tabs":[null,{"content":{"kind":"note"}},{"content":{"kind":"?"}}],"keys":[1],"expanded":3}']) {
     test(`${json || "nothing"} is a fresh start`, () => {
       const session = readSession(json);

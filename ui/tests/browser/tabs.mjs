@@ -84,6 +84,23 @@ test("tabs: come back after a restart, with query, mode, selection and pin", asy
   equal(await front(page), "landlord", "the same in front");
 });
 
+test("tabs: a note opened in passing is italic until it is edited, also after a restart", async (open) => {
+  const page = await open();
+  const style = () => page.locator("[role=tab][aria-selected=true] .label").evaluate((e) => getComputedStyle(e).fontStyle);
+  await page.keyboard.press("Control+p");
+  await page.keyboard.type("Vector");
+  await page.getByRole("option", { name: /Vector search/ }).waitFor();
+  await page.keyboard.press("Enter");
+  await page.locator("[role=tab][aria-selected=true]", { hasText: "Vector search" }).waitFor();
+  await page.locator(`${active} .cm-content`).waitFor();
+  equal(await style(), "italic", "in passing");
+  await page.reload();
+  await page.locator(`${active} .cm-line`).first().click();
+  equal(await style(), "italic", "after a restart");
+  await page.keyboard.type("x");
+  await page.locator("[role=tab][aria-selected=true]:not(.passing)", { hasText: "Vector search" }).waitFor();
+});
+
 test("tabs: a session that cannot be read starts fresh", async (open) => {
   const page = await open();
   await page.evaluate(() => {
