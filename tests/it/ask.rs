@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use engine::{
-    AnswerProgress, AskRequest, Code, Engine, Error, Generate, Message, ModelSource, Speaker,
+    AnswerProgress, AskRequest, Code, Engine, Error, Generate, Message, MessageRole, ModelSource,
     Support, Turn,
 };
 use note::{NoteDraft, NoteId};
@@ -205,7 +205,7 @@ fn what_a_model_writes_is_checked_against_the_passages() {
             Act::Write("The landlord keeps a deposit of 4,200 "),
             Act::Write("euros [1]. It is paid in gold [1]. See [17]."),
         ]);
-        engine.set_generator(Some(scripted.clone()));
+        engine.set_generator(scripted.clone());
         let before = vec![Turn { question: "Who?".to_owned(), answer: "Marta.".to_owned() }];
         let (mut streamed, mut found_first) = (String::new(), false);
         let answer = engine
@@ -231,9 +231,9 @@ fn what_a_model_writes_is_checked_against_the_passages() {
         assert_eq!(supports[1..], [Support::None, Support::None], "{answer:?}");
         assert!(answer.claims[2].cites.is_empty(), "an invented citation is dropped");
         let heard = scripted.heard.lock().unwrap().clone();
-        assert_eq!(heard[0].speaker, Speaker::System);
-        assert_eq!(heard[2].text, "Marta.");
-        assert!(heard.last().unwrap().text.contains("<<<passage 1 | Lease agreement"));
+        assert_eq!(heard[0].role, MessageRole::System);
+        assert_eq!(heard[2].content, "Marta.");
+        assert!(heard.last().unwrap().content.contains("<<<passage 1 | Lease agreement"));
         engine.close().await.unwrap();
     });
 }
@@ -246,7 +246,7 @@ fn a_model_that_fails_or_refuses_leaves_what_the_notes_say() {
         let (engine, _) = filled(dir.path(), model).await;
         let question = "How much deposit does the landlord keep?";
         for acts in [&[Act::Fail][..], &[Act::Write("The dep"), Act::Fail], &[]] {
-            engine.set_generator(Some(Scripted::new(acts)));
+            engine.set_generator(Scripted::new(acts));
             let answer = engine
                 .answer(request(question), Vec::new(), CancellationToken::new(), &mut |_| {})
                 .await
@@ -254,7 +254,7 @@ fn a_model_that_fails_or_refuses_leaves_what_the_notes_say() {
             assert!(answer.failure.is_some() && answer.model.is_none(), "{answer:?}");
             assert!(answer.claims[0].text.contains("4,200 euros"), "{answer:?}");
         }
-        engine.set_generator(Some(Scripted::new(&[Act::Write("Not in your notes.")])));
+        engine.set_generator(Scripted::new(&[Act::Write("Not in your notes.")]));
         let answer = engine
             .answer(request(question), Vec::new(), CancellationToken::new(), &mut |_| {})
             .await
@@ -270,7 +270,7 @@ fn sixteen_questions_to_a_model_that_stalls_all_end_when_they_are_stopped() {
     run(async {
         let dir = tempfile::tempdir().unwrap();
         let (engine, _) = filled(dir.path(), model).await;
-        engine.set_generator(Some(Scripted::new(&[Act::Write("It"), Act::Stall])));
+        engine.set_generator(Scripted::new(&[Act::Write("It"), Act::Stall]));
         let token = CancellationToken::new();
         let (sender, mut begun) = tokio::sync::mpsc::unbounded_channel();
         let asked: Vec<_> = (0..16)

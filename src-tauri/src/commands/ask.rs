@@ -61,5 +61,6 @@ pub(crate) async fn cancel_ask(questions: State<'_, Questions>, name: String) ->
 /// What the language model that writes answers is called; none: answers are sentences of the notes.
 #[tauri::command]
 pub(crate) async fn get_generator(slot: Slot<'_>) -> Result<Option<String>> {
-    Ok(slot.get().await?.generator())
+    let model = slot.get().await?.generator().await?;
+    Ok(model.map(|model| model.name()))
 }

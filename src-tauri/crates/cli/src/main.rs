@@ -848,7 +848,8 @@ async fn ask_notes(engine: &Engine, ask: Ask) -> Result<()> {
     if ask.json {
         return Ok(output::print_line(&mut out, &output::answer_json(&question, &answer))?);
     }
-    Ok(output::print_answer(&mut out, &answer, engine.generator().is_some())?)
+    let is_set_up = engine.generator().await?.is_some();
+    Ok(output::print_answer(&mut out, &answer, is_set_up)?)
 }
 
 fn read_stdin() -> Result<String> {

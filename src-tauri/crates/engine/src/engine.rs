@@ -166,7 +166,7 @@ pub(crate) struct Inner {
     pub(crate) imports: Imports,
     pub(crate) reader: Reader,
     pub(crate) watch: Watch,
-    pub(crate) generator: ask::Generator,
+    generator: RwLock<Option<Arc<dyn Generate>>>,
     pub(crate) language_models: LanguageModels,
     lock: Option<DataLock>,
 }
@@ -278,7 +278,7 @@ impl Engine {
             imports: Imports::default(),
             reader: options.reader,
             watch: Watch::default(),
-            generator: ask::Generator::default(),
+            generator: RwLock::default(),
             language_models: LanguageModels::new(options.keyring),
             store,
             lock,
@@ -653,17 +653,25 @@ impl Engine {
         token: CancellationToken,
         on: &mut (dyn FnMut(AnswerProgress) + Send),
     ) -> Result<Answer> {
-        ask::answer(&self.inner, request, before, token, on).await
+        let model = self.generator().await?;
+        ask::answer(&self.inner, model, request, before, token, on).await
     }
 
-    /// The language model that writes answers from now on; none: answers are sentences of the notes.
-    pub fn set_generator(&self, model: Option<Arc<dyn Generate>>) {
-        self.inner.generator.set(model);
+    /// Lets another language model write answers from now on than the one that the settings name.
+    pub fn set_generator(&self, model: Arc<dyn Generate>) {
+        *self.inner.generator.write().expect("no panic while held") = Some(model);
     }
 
-    /// What the language model that writes answers is called, if one is set.
-    pub fn generator(&self) -> Option<String> {
-        self.inner.generator.get().map(|model| model.name())
+    /// The language model that writes answers; none: answers are sentences of the notes.
+    ///
+    /// # Errors
+    /// The settings cannot be read.
+    pub async fn generator(&self) -> Result<Option<Arc<dyn Generate>>> {
+        let set = self.inner.generator.read().expect("no panic while held").clone();
+        match set {
+            Some(model) => Ok(Some(model)),
+            None => self.set_up_model().await,
+        }
     }
 
     /// How a note's score by words came about, one reason a line; `None` where it is no hit by words.

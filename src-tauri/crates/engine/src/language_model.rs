@@ -1,15 +1,17 @@
 //! The language model that the person set up: its settings, its key, and the queue of questions to it. Off
 //! until set up; what may be sent to it is for the caller to choose and for the settings to bound.
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use llm::{Api, Client, Endpoint, Finish, Found, Kept, Keys, Message, Secret, Timing, Trial};
+use llm::{Api, Client, Endpoint, Finish, Found, Kept, Keys, Message, Secret, Stop, Timing, Trial};
 use serde::{Deserialize, Serialize};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::Engine;
+use crate::ask::Generate;
+use crate::engine::{Engine, Inner};
 use crate::error::{Error, Result};
 
 /// How a language model is used.
@@ -49,21 +51,13 @@ impl Default for LanguageModel {
 impl LanguageModel {
     /// Whether a notebook, as a path, is kept from models and programs.
     pub fn excludes(&self, notebook: &str) -> bool {
-        let path = folded_path(notebook);
-        self.excluded_notebooks.iter().map(|excluded| folded_path(excluded)).any(|excluded| {
-            !excluded.is_empty()
-                && path
-                    .strip_prefix(&excluded)
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        })
+        is_within(notebook, &self.excluded_notebooks)
     }
 
     /// Put before a query, so that what is excluded takes no places among the hits. It narrows the work, but
     /// a query with alternatives may get around it: look at each hit with [`LanguageModel::excludes`].
     pub fn narrowing(&self) -> String {
-        let bare = |path: &String| path.replace('"', "");
-        let paths = self.excluded_notebooks.iter().map(bare).filter(|path| !path.trim().is_empty());
-        paths.map(|path| format!("-in:\"{path}\" ")).collect()
+        narrowing(&self.excluded_notebooks)
     }
 
     /// The host that questions go to, with its port, if the address is one.
@@ -115,6 +109,24 @@ impl LanguageModel {
     }
 }
 
+/// Whether a notebook, as a path, is one of several or below one.
+pub(crate) fn is_within(notebook: &str, notebooks: &[String]) -> bool {
+    let path = folded_path(notebook);
+    notebooks.iter().map(|above| folded_path(above)).any(|above| {
+        !above.is_empty()
+            && path
+                .strip_prefix(&above)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
+}
+
+/// Filters that leave out notebooks with those below them, each with a blank after it.
+pub(crate) fn narrowing(notebooks: &[String]) -> String {
+    let bare = |path: &String| path.replace('"', "");
+    let paths = notebooks.iter().map(bare).filter(|path| !path.trim().is_empty());
+    paths.map(|path| format!("-in:\"{path}\" ")).collect()
+}
+
 /// As notebooks are compared by the filters of the query language.
 fn folded_path(path: &str) -> String {
     let folded = note::fold(path);
@@ -122,6 +134,66 @@ fn folded_path(path: &str) -> String {
         folded.split('/').map(str::trim).filter(|name| !name.is_empty()).collect();
     names.join("/")
 }
+
+/// The model that the person set up, as it was when a question was asked.
+struct SetUp {
+    engine: Engine,
+    settings: LanguageModel,
+}
+
+impl Generate for SetUp {
+    fn name(&self) -> String {
+        match self.settings.host() {
+            Some(host) => format!("{} at {host}", self.settings.model),
+            None => self.settings.model.clone(),
+        }
+    }
+
+    fn context_tokens(&self) -> usize {
+        self.settings.context_tokens as usize
+    }
+
+    fn excluded_notebooks(&self) -> Vec<String> {
+        self.settings.excluded_notebooks.clone()
+    }
+
+    fn generate<'a>(
+        &'a self,
+        messages: &'a [Message],
+        token: &'a CancellationToken,
+        on_text: &'a mut (dyn FnMut(&str) + Send),
+    ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>> {
+        Box::pin(async move {
+            let cancel = token.child_token();
+            let _ends_with_the_future = cancel.clone().drop_guard();
+            let (sender, mut written) = mpsc::channel::<String>(WRITTEN_AHEAD);
+            // Where nobody listens any more, the token ends the call.
+            let tell = move |text: &str| drop(sender.blocking_send(text.to_owned()));
+            let chat = self.engine.chat(&self.settings, messages.to_vec(), &cancel, None, tell);
+            tokio::pin!(chat);
+            let finished = loop {
+                tokio::select! {
+                    biased;
+                    Some(text) = written.recv() => on_text(&text),
+                    finished = &mut chat => break finished,
+                }
+            };
+            while let Ok(text) = written.try_recv() {
+                on_text(&text);
+            }
+            match finished?.stop {
+                Stop::Complete => Ok(()),
+                Stop::Length => {
+                    Err(Error::internal("the model's answer was too long for its context"))
+                }
+                Stop::Other(reason) => Err(Error::internal(format!("the model stopped: {reason}"))),
+            }
+        })
+    }
+}
+
+/// Pieces of an answer that may wait to be shown.
+const WRITTEN_AHEAD: usize = 64;
 
 /// What one question goes through, in this order.
 #[derive(Clone, Debug, PartialEq)]
@@ -272,30 +344,44 @@ impl Engine {
         if !settings.enabled {
             return Err(Error::invalid("no language model is set up"));
         }
-        let client = settings.client()?;
         let cancel = cancel.child_token();
         let _ends_with_the_future = cancel.clone().drop_guard();
-        let turn = tokio::select! {
-            () = cancel.cancelled() => return Err(Error::cancelled()),
-            () = self.inner.closing.cancelled() => return Err(Error::cancelled()),
-            turn = self.inner.language_models.queue.turn(|place| on(Generating::Queued(place))) => turn,
-        };
-        let closing = self.inner.closing.clone();
-        let (stop, waiting) = (cancel.clone(), cancel.clone());
+        let turn =
+            self.inner.question_turn(&cancel, |before| on(Generating::Queued(before))).await?;
+        on(Generating::Asked);
+        let token = move |token: &str| on(Generating::Token(token.to_owned()));
+        self.chat(&settings, messages, &cancel, Some(turn), token).await
+    }
+
+    /// Puts a question to a model. `turn` is held until the call has ended, which may be after the future has.
+    async fn chat(
+        &self,
+        settings: &LanguageModel,
+        messages: Vec<Message>,
+        cancel: &CancellationToken,
+        turn: Option<Turn>,
+        mut on_token: impl FnMut(&str) + Send + 'static,
+    ) -> Result<Finish> {
+        let client = settings.client()?;
         let key = tokio::select! {
-            () = waiting.cancelled() => return Err(Error::cancelled()),
+            () = cancel.cancelled() => return Err(Error::cancelled()),
             key = self.key_for(client.host()) => key?,
         };
-        on(Generating::Asked);
+        let (stop, closing) = (cancel.clone(), self.inner.closing.clone());
         aside("question", move || {
-            // Held until the call has ended.
             let _turn = turn;
             let cancelled = || stop.is_cancelled() || closing.is_cancelled();
-            let mut tell = |token: &str| on(Generating::Token(token.to_owned()));
-            client.chat(&messages, key.as_ref(), &cancelled, &mut tell)
+            client.chat(&messages, key.as_ref(), &cancelled, &mut on_token)
         })
         .await?
         .map_err(Error::from)
+    }
+
+    /// The model that the settings name, if it is on.
+    pub(crate) async fn set_up_model(&self) -> Result<Option<Arc<dyn Generate>>> {
+        let settings = self.language_model().await?;
+        let model = SetUp { engine: self.clone(), settings };
+        Ok(model.settings.enabled.then(|| Arc::new(model) as Arc<dyn Generate>))
     }
 
     async fn try_out<T: Send + 'static>(
@@ -352,6 +438,24 @@ async fn aside<T: Send + 'static>(
     receiver.await.map_err(Error::internal)
 }
 
+impl Inner {
+    /// Waits until a question may be put to a model; `waits` is told how many are before it.
+    ///
+    /// # Errors
+    /// [`crate::Code::Cancelled`], also when the engine closes.
+    pub(crate) async fn question_turn(
+        &self,
+        cancel: &CancellationToken,
+        waits: impl FnMut(usize),
+    ) -> Result<Turn> {
+        tokio::select! {
+            () = cancel.cancelled() => Err(Error::cancelled()),
+            () = self.closing.cancelled() => Err(Error::cancelled()),
+            turn = self.language_models.queue.turn(waits) => Ok(turn),
+        }
+    }
+}
+
 /// Questions in the order in which they came; the first few are with the model.
 #[derive(Default)]
 struct Queue {
@@ -366,7 +470,7 @@ struct Tickets {
 }
 
 /// A place in the queue, until it is dropped.
-struct Turn {
+pub(crate) struct Turn {
     queue: Arc<Queue>,
     ticket: u64,
 }

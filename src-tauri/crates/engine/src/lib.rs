@@ -36,8 +36,7 @@ mod watch;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 pub use ask::{
-    Answer, AnswerProgress, AskRequest, Claim, Evidence, Found, Generate, Message, Quote, Speaker,
-    Support, Turn,
+    Answer, AnswerProgress, AskRequest, Claim, Evidence, Found, Generate, Quote, Support, Turn,
 };
 pub use diagnostics::{
     Diagnostics, LatencyBucket, MeaningDiagnostics, OperationLatency, SearchesDiagnostics,

@@ -3,12 +3,11 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::sync::Semaphore;
+use llm::Message;
 use tokio_util::sync::CancellationToken;
 
-use super::prompt::{self, Message, Turn};
+use super::prompt::{self, Turn};
 use super::proof::{self, Claim, Support};
 use super::{AskRequest, Found, Quote, find};
 use crate::engine::Inner;
@@ -45,7 +44,7 @@ pub trait Generate: Send + Sync {
 pub enum AnswerProgress {
     /// The passages are there.
     Found(Box<Found>),
-    /// The model answers others first: so many wait, this one included.
+    /// So many questions are answered first.
     Waiting(usize),
     /// The model wrote on.
     Text(String),
@@ -64,15 +63,6 @@ pub struct Answer {
     pub failure: Option<String>,
 }
 
-/// The model in use, and how many questions may ask it at once.
-pub(crate) struct Generator {
-    model: std::sync::RwLock<Option<Arc<dyn Generate>>>,
-    permits: Semaphore,
-    waiting: AtomicUsize,
-}
-
-/// Questions that a language model answers at the same time: most run one after the other anyway.
-const AT_ONCE: usize = 2;
 /// Passages that are given to a model, as far as its context holds them.
 const PACKED: usize = 12;
 /// Passages whose sentences make up an answer without a model, and the share of the first one's score and of
@@ -80,54 +70,14 @@ const PACKED: usize = 12;
 const SENTENCES: usize = 3;
 const BESIDE: f32 = 0.8;
 
-impl Default for Generator {
-    fn default() -> Generator {
-        Generator {
-            model: std::sync::RwLock::default(),
-            permits: Semaphore::new(AT_ONCE),
-            waiting: AtomicUsize::new(0),
-        }
-    }
-}
-
-impl Generator {
-    pub(crate) fn set(&self, model: Option<Arc<dyn Generate>>) {
-        *self.model.write().expect("no panic while held") = model;
-    }
-
-    pub(crate) fn get(&self) -> Option<Arc<dyn Generate>> {
-        self.model.read().expect("no panic while held").clone()
-    }
-
-    /// The right to ask the model, in the order of asking.
-    async fn permit(
-        &self,
-        token: &CancellationToken,
-        waits: &mut (dyn FnMut(AnswerProgress) + Send),
-    ) -> Result<tokio::sync::SemaphorePermit<'_>> {
-        if let Ok(permit) = self.permits.try_acquire() {
-            return Ok(permit);
-        }
-        waits(AnswerProgress::Waiting(self.waiting.fetch_add(1, Ordering::Relaxed) + 1));
-        let permit = tokio::select! {
-            biased;
-            () = token.cancelled() => Err(Error::cancelled()),
-            permit = self.permits.acquire() => permit.map_err(Error::internal),
-        };
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
-        permit
-    }
-}
-
 pub(crate) async fn answer(
     inner: &Arc<Inner>,
+    model: Option<Arc<dyn Generate>>,
     mut request: AskRequest,
     before: Vec<Turn>,
     token: CancellationToken,
     on: &mut (dyn FnMut(AnswerProgress) + Send),
 ) -> Result<Answer> {
-    let generator = &inner.generator;
-    let model = generator.get();
     request.before = before.iter().map(|turn| turn.question.clone()).collect();
     if let Some(model) = &model {
         request.exclude.extend(model.excluded_notebooks());
@@ -140,7 +90,7 @@ pub(crate) async fn answer(
         return Ok(Answer { claims: extract(&found), found, ..Answer::default() });
     };
     let prompt = prompt::pack(&question, &found.quotes, &before, model.context_tokens());
-    let _permit = generator.permit(&token, on).await?;
+    let _turn = inner.question_turn(&token, |before| on(AnswerProgress::Waiting(before))).await?;
     let mut text = String::new();
     let mut heard = |piece: &str| {
         text.push_str(piece);

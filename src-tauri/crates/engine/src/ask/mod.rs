@@ -1,6 +1,6 @@
 //! Answers from the notes: a question is looked up as a search is, the passages found are judged by what
 //! they say, and the best are quoted. What a language model writes from them is checked against them.
-//! Knows no model, no network and no tools: whoever has a model plugs it in as [`Generate`].
+//! Has no network and no tools: a model is whatever is a [`Generate`].
 
 mod answer;
 mod evidence;
@@ -17,16 +17,17 @@ use keyword::WordReader;
 use note::{Note, NoteId, Timestamp};
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use answer::answer;
 pub use answer::{Answer, AnswerProgress, Generate};
-pub(crate) use answer::{Generator, answer};
 pub use evidence::Evidence;
 use evidence::{Asked, Judged};
-pub use prompt::{Message, Speaker, Turn};
+pub use prompt::Turn;
 pub use proof::{Claim, Support};
 use question::Question;
 
 use crate::engine::Inner;
 use crate::error::{Error, Result};
+use crate::language_model::{is_within, narrowing};
 use crate::passages::{self, Part};
 use crate::search::{self, Mode, SearchRequest};
 
@@ -144,12 +145,8 @@ async fn look_up(
     with_dates: bool,
     token: &CancellationToken,
 ) -> Result<Found> {
-    let excluded = request
-        .exclude
-        .iter()
-        .filter(|notebook| !notebook.contains('"'))
-        .map(|notebook| format!("-in:\"{notebook}\" "))
-        .collect::<String>();
+    // So that they take no places among the hits; alternatives in the question may get around it.
+    let excluded = narrowing(&request.exclude);
     let text = format!("{excluded}{}", question.query_text(with_dates));
     let query = Arc::new(note::parse(&text, false, &inner.clock()));
     let search = SearchRequest {
@@ -186,6 +183,7 @@ fn judge(
     ranked: &[(NoteId, f32)],
     target: Option<&[f32]>,
     limit: usize,
+    exclude: &[String],
     token: &CancellationToken,
 ) -> Result<Found> {
     let ids: Vec<NoteId> = ranked.iter().map(|(id, _)| *id).collect();
@@ -202,6 +200,9 @@ fn judge(
         }
         // A note deleted since it was ranked is simply not quoted.
         let Some(note) = notes.iter().find(|note| note.id == *id) else { continue };
+        if is_within(&note.notebook, exclude) {
+            continue;
+        }
         let language = reader.language_of(&note.body);
         let words = reader.read(&question.text, language);
         let asked = Asked::new(&words, &rarity, question.expects);
