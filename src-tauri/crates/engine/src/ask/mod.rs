@@ -160,13 +160,12 @@ async fn look_up(
     let best = ranked.fused.iter().map(|hit| hit.score).fold(f32::EPSILON, f32::max);
     let notes: Vec<(NoteId, f32)> =
         ranked.fused.iter().take(NOTES).map(|hit| (hit.note, hit.score / best)).collect();
-    let task = (inner.clone(), question.clone(), ranked.vector, token.clone());
-    let limit = if request.limit == 0 { QUOTES } else { request.limit };
+    let task = (inner.clone(), question.clone(), ranked.vector, request.clone(), token.clone());
     let span = tracing::debug_span!("judge passages");
     let mut found = tokio::task::spawn_blocking(move || {
         let _in_span = span.entered();
-        let (inner, question, target, token) = task;
-        judge(&inner, &question, &query, &notes, target.as_deref(), limit, &token)
+        let (inner, question, target, request, token) = task;
+        judge(&inner, &question, &query, &notes, target.as_deref(), &request, &token)
     })
     .await
     .map_err(Error::internal)??;
@@ -182,8 +181,7 @@ fn judge(
     query: &note::Query,
     ranked: &[(NoteId, f32)],
     target: Option<&[f32]>,
-    limit: usize,
-    exclude: &[String],
+    request: &AskRequest,
     token: &CancellationToken,
 ) -> Result<Found> {
     let ids: Vec<NoteId> = ranked.iter().map(|(id, _)| *id).collect();
@@ -200,7 +198,7 @@ fn judge(
         }
         // A note deleted since it was ranked is simply not quoted.
         let Some(note) = notes.iter().find(|note| note.id == *id) else { continue };
-        if is_within(&note.notebook, exclude) {
+        if is_within(&note.notebook, &request.exclude) {
             continue;
         }
         let language = reader.language_of(&note.body);
@@ -231,6 +229,7 @@ fn judge(
         }
         (None, _) => (0.0, f32::INFINITY),
     };
+    let limit = if request.limit == 0 { QUOTES } else { request.limit };
     let quotes = quote(candidates, limit);
     Ok(Found {
         answered: confidence >= least && !quotes.is_empty(),
