@@ -3,9 +3,10 @@
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
+use commonplace_tests::model_server::ModelServer;
 use engine::{
-    AnswerProgress, AskRequest, Code, Engine, Error, Generate, Message, MessageRole, ModelSource,
-    Support, Turn,
+    AnswerProgress, AskRequest, Code, Engine, Error, Generate, LanguageModel, Message, MessageRole,
+    ModelSource, Support, Turn,
 };
 use note::{NoteDraft, NoteId};
 use tokio_util::sync::CancellationToken;
@@ -302,6 +303,67 @@ fn sixteen_questions_to_a_model_that_stalls_all_end_when_they_are_stopped() {
         for asked in asked {
             assert_eq!(asked.await.unwrap().unwrap_err().code, Code::Cancelled);
         }
+        engine.close().await.unwrap();
+    });
+}
+
+#[test]
+fn the_model_that_is_set_up_writes_the_answer_and_is_sent_nothing_that_is_excluded() {
+    let Some(model) = real_model() else { return };
+    let server = ModelServer::start(|_, wire| {
+        wire.answer("The landlord keeps a deposit of 4,200 euros [1].");
+    });
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let (engine, lease) = filled(dir.path(), model).await;
+        let diary =
+            "The landlord keeps a deposit of 4,200 euros, which made me cry in the kitchen.";
+        let private = NoteDraft { notebook: "Private/Diary".to_owned(), ..draft("Diary", diary) };
+        engine.save_note(None, None, private).await.unwrap();
+        settle(&engine).await;
+        let settings = LanguageModel {
+            enabled: true,
+            base_url: server.url.clone(),
+            model: "m".to_owned(),
+            excluded_notebooks: vec!["private".to_owned()],
+            ..LanguageModel::default()
+        };
+        engine.set_language_model(settings.clone()).await.unwrap();
+        // The alternative would get around a filter.
+        for question in
+            ["How much deposit does the landlord keep?", "landlord deposit OR deposit kitchen"]
+        {
+            let mut written = String::new();
+            let mut on = |progress| {
+                if let AnswerProgress::Text(text) = progress {
+                    written.push_str(&text);
+                }
+            };
+            let token = CancellationToken::new();
+            let answer =
+                engine.answer(request(question), Vec::new(), token, &mut on).await.unwrap();
+            assert!(answer.found.quotes.iter().all(|quote| quote.title != "Diary"), "{answer:?}");
+            if answer.found.answered {
+                assert_eq!(answer.failure, None);
+                assert!(answer.model.unwrap().starts_with("m at 127.0.0.1"));
+                assert_eq!(answer.found.quotes[0].note, lease);
+                assert_ne!(answer.claims[0].support, Support::None);
+                assert_eq!(written, "The landlord keeps a deposit of 4,200 euros [1].");
+            }
+        }
+        let asked = server.asked();
+        assert!(!asked.is_empty());
+        assert!(asked.iter().all(|asked| !asked.question().contains("made me cry")));
+        // Off again: the notes' own words.
+        let off = LanguageModel { enabled: false, ..settings };
+        engine.set_language_model(off).await.unwrap();
+        let question = request("How much deposit does the landlord keep?");
+        let answer = engine
+            .answer(question, Vec::new(), CancellationToken::new(), &mut |_| {})
+            .await
+            .unwrap();
+        assert!(answer.model.is_none() && answer.found.answered);
+        assert_eq!(server.asked().len(), asked.len());
         engine.close().await.unwrap();
     });
 }

@@ -27,21 +27,25 @@ export class Entry {
 
 export class Conversation {
   entries = $state<Entry[]>([]);
-  /** What answers are written by; null: they are the notes’ own words. */
-  model = $state<string | null>(null);
+  /** What answers are written by; null: they are the notes’ own words; undefined: not known. */
+  model = $state<string | null | undefined>(undefined);
   running = $derived(this.entries.find((entry) => entry.running) ?? null);
 
   /** Listens to what the shell tells; returns what ends that and every question. */
   start(): () => void {
     const unlisten = api.onAnswerProgress((news) => this.#hear(news));
-    api.getGenerator().then(
-      (model) => (this.model = model),
-      () => (this.model = null),
-    );
     return () => {
       unlisten();
       this.stop();
     };
+  }
+
+  /** The settings may have changed since they were read last. */
+  readModel(): void {
+    api.getGenerator().then(
+      (model) => (this.model = model),
+      () => (this.model = undefined),
+    );
   }
 
   #hear(news: AnswerProgress): void {
@@ -65,6 +69,7 @@ export class Conversation {
     this.entries.push(new Entry(text));
     const entry = this.entries[this.entries.length - 1];
     if (!entry) return null;
+    this.readModel();
     await this.#run(entry);
     return entry;
   }

@@ -829,7 +829,7 @@ async fn ask_notes(engine: &Engine, ask: Ask) -> Result<()> {
                 write!(out, "{text}").and_then(|()| out.flush()).map_err(Into::into)
             }
             (AnswerProgress::Waiting(count), false) => {
-                eprintln!("{count} questions wait for the model");
+                eprintln!("the model answers {count} first");
                 Ok(())
             }
             (AnswerProgress::Found(_), false) => Ok(()),
