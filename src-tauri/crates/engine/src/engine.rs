@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use note::{Clock, Note, NoteDraft, NoteHead, NoteId, Seq, Timestamp};
@@ -167,6 +168,9 @@ pub(crate) struct Inner {
     pub(crate) reader: Reader,
     pub(crate) watch: Watch,
     generator: RwLock<Option<Arc<dyn Generate>>>,
+    /// Threads that load a model beside the lanes. A program that ends meanwhile takes the ONNX runtime's
+    /// tables from under them, and crashes.
+    loaders: Mutex<Vec<JoinHandle<()>>>,
     pub(crate) language_models: LanguageModels,
     lock: Option<DataLock>,
 }
@@ -279,6 +283,7 @@ impl Engine {
             reader: options.reader,
             watch: Watch::default(),
             generator: RwLock::default(),
+            loaders: Mutex::default(),
             language_models: LanguageModels::new(options.keyring),
             store,
             lock,
@@ -331,6 +336,11 @@ impl Engine {
             inner.watch.join();
             for lane in lanes {
                 lane.join();
+            }
+            for loader in std::mem::take(&mut *inner.loaders.lock().expect("no panic while held")) {
+                if loader.join().is_err() {
+                    tracing::error!("a thread that loaded a model panicked");
+                }
             }
             inner.keyword.close()?;
             inner.store.close()?;
@@ -1013,12 +1023,18 @@ impl Inner {
     /// Loads the model and opens its index where no lane does it, because the status needs both to be true.
     fn load_beside(self: &Arc<Self>) {
         let inner = self.clone();
-        std::thread::spawn(move || {
+        let loader = std::thread::spawn(move || {
+            if inner.closing.is_cancelled() {
+                return;
+            }
             if let Err(error) = inner.serving().open_index(&inner, true) {
                 tracing::info!("{error}");
             }
             inner.status_changed.notify_one();
         });
+        let mut loaders = self.loaders.lock().expect("no panic while held");
+        loaders.retain(|loader| !loader.is_finished());
+        loaders.push(loader);
     }
 
     pub(crate) fn meaning_paused(&self) -> bool {
