@@ -258,12 +258,13 @@ fn a_next_model_that_vanishes_leaves_the_present_one_alone() {
         fs::remove_dir_all(&model).unwrap();
         let engine = open(dir.path()).await;
         engine.pause_meaning(false).await.unwrap();
+        // The present model may take longer to load than the next one to be missed.
         let status = until(&engine, "told", |status| {
             status.model_change.as_ref().is_some_and(|change| change.message.is_some())
+                && status.meaning_state == IndexState::Ready
         })
         .await;
         assert_eq!(status.model_change.unwrap().state, IndexState::Unavailable);
-        assert_eq!(status.meaning_state, IndexState::Ready);
         assert_eq!(first_by_meaning(&engine, "the lighthouse keeper").await, Some(notes[0]));
         engine.cancel_model_change().await.unwrap();
         settle(&engine).await;
